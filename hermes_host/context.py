@@ -1,0 +1,219 @@
+"""What a part may touch: its own configuration, its declared secrets, its own folders, and services by protocol."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from hermes_host.errors import NotFound, PluginError
+from hermes_host.protocols import Question, Questioner, Terminal
+
+if TYPE_CHECKING:
+    from hermes_host.terminals import Shell, Terminals
+
+__all__ = ["PluginContext", "Services", "SessionContext", "ToolContext", "private_directory"]
+
+T = TypeVar("T")
+
+
+def private_directory(path: Path) -> Path:
+    """Make `path` and its parents, readable by the owner alone from the first moment, and give it back."""
+    missing = []
+    current = path
+    while not current.exists():
+        missing.append(current)
+        current = current.parent
+    for directory in reversed(missing):
+        directory.mkdir(mode=0o700, exist_ok=True)
+    return path
+
+
+class Services:
+    """What plugins offer each other at run time, found by protocol and never by a plugin's name."""
+
+    def __init__(self) -> None:
+        self._parts: dict[type[Any], Any] = {}
+
+    def provide(self, protocol: type[T], part: T) -> None:
+        """Offer `part` as the one implementation of `protocol`. Raises `PluginError` when there is one already."""
+        if protocol in self._parts:
+            raise PluginError(f"Two plugins offer the service {protocol.__name__!r}.")
+        self._parts[protocol] = part
+
+    def get(self, protocol: type[T]) -> T:
+        """The part that implements `protocol`. Raises `NotFound` when no installed plugin offers it."""
+        try:
+            part: T = self._parts[protocol]
+        except KeyError:
+            raise NotFound(
+                f"No installed plugin offers the service {protocol.__name__!r}.",
+                remedy="See `hermes plugins list`.",
+            ) from None
+        return part
+
+
+class PluginContext:
+    """Handed to every part of one plugin.
+
+    `sections` maps the plugin's section names to decoded settings, `secrets` looks up a declared secret's value.
+    """
+
+    def __init__(
+        self,
+        plugin: str,
+        *,
+        home: Path,
+        section: Callable[[str], Any] | Mapping[str, Any] | None = None,
+        secret: Callable[[str], str] | None = None,
+        declared_secrets: frozenset[str] = frozenset(),
+        services: Services | None = None,
+    ) -> None:
+        self.plugin = plugin
+        self.home = home
+        """The host's home directory (`$HERMES_HOME`)."""
+        self.services = services if services is not None else Services()
+        self._section = section.__getitem__ if isinstance(section, Mapping) else section
+        self._secret = secret
+        self._declared = declared_secrets
+
+    def section(self, kind: type[T], name: str = "") -> T:
+        """The plugin's settings, decoded and validated as the declared `kind`; defaults where nothing is set.
+
+        `name` is the section's name where the plugin declares several; the default is the plugin's own name.
+        """
+        if self._section is None:
+            return kind()
+        settings = self._section(name or self.plugin)
+        if not isinstance(settings, kind):
+            raise PluginError(f"Plugin {self.plugin!r} did not declare {kind.__name__} for section {name!r}.")
+        return settings
+
+    def secret(self, name: str) -> str:
+        """The value of a secret the plugin declares, empty where it is not set. Raises `PluginError` otherwise."""
+        if name not in self._declared:
+            raise PluginError(
+                f"Plugin {self.plugin!r} asked for the secret {name!r}, which it does not declare.",
+                remedy="Add it to PluginInfo.secrets.",
+            )
+        return self._secret(name) if self._secret is not None else ""
+
+    @property
+    def state_directory(self) -> Path:
+        """The plugin's own folder for what must be kept; made on first use, mode 0700."""
+        return private_directory(self.home / "plugins" / self.plugin)
+
+    @property
+    def cache_directory(self) -> Path:
+        """The plugin's own folder for what can be made again; made on first use, mode 0700."""
+        return private_directory(self.home / "cache" / self.plugin)
+
+
+class SessionContext:
+    """What belongs to one conversation. Nothing here is shared between conversations."""
+
+    def __init__(
+        self,
+        session_id: str,
+        *,
+        directory: str = "",
+        source: str = "cli",
+        record_state: Callable[[str, dict[str, Any]], None] | None = None,
+        recorded_state: Mapping[str, dict[str, Any]] | None = None,
+    ) -> None:
+        self.id = session_id
+        self.directory = directory or os.getcwd()
+        """Where its commands and file tools start, as a path on the terminal backend."""
+        self.source = source
+        """The surface: `cli`, `telegram`, `cron` …"""
+        self.memory: dict[str, Any] = {}
+        """For plugins to keep live objects of this conversation; keys begin with the plugin's name. Gone at its end."""
+        self._record_state = record_state
+        self._recorded = dict(recorded_state or {})
+
+    def recorded(self, name: str) -> dict[str, Any]:
+        """What was last recorded under `name`, also before a restart; empty where nothing was."""
+        return self._recorded.get(name, {})
+
+    def record(self, name: str, data: dict[str, Any]) -> None:
+        """Write JSON values into the session's log; they survive a restart. `name` begins with the plugin's name."""
+        if self._record_state is not None:
+            self._record_state(name, data)
+        self._recorded[name] = data
+
+
+class ToolContext:
+    """Handed to a tool with each call."""
+
+    def __init__(
+        self,
+        plugin: PluginContext,
+        session: SessionContext,
+        *,
+        call_id: str = "",
+        turn_id: str = "",
+        tool: str = "",
+        deadline: float | None = None,
+        progress: Callable[[str], None] | None = None,
+        terminals: Terminals | None = None,
+        questioner: Questioner | None = None,
+    ) -> None:
+        self.plugin = plugin
+        self.session = session
+        self.call_id = call_id
+        self.turn_id = turn_id
+        self.tool = tool
+        self._deadline = deadline
+        self._progress = progress
+        self._terminals = terminals
+        self._questioner = questioner
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds left for this call, or None without a limit."""
+        return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+
+    def progress(self, text: str) -> None:
+        """Show live output while the call runs."""
+        if self._progress is not None:
+            self._progress(text)
+
+    @property
+    def terminals(self) -> Terminals:
+        """The host's terminals. Raises `NotFound` where no terminal backend is installed."""
+        if self._terminals is None:
+            raise NotFound("No terminal backend is installed.", remedy="Try `pip install hermes-local`.")
+        return self._terminals
+
+    async def terminal(self) -> Terminal:
+        """This session's terminal, opened on first use."""
+        return await self.terminals.open(self.session)
+
+    async def shell(self) -> Shell:
+        """This session's shell on its terminal: it keeps directory and environment from command to command."""
+        return await self.terminals.shell(self.session)
+
+    async def ask(self, text: str, choices: tuple[str, ...] = (), *, timeout: float = 120.0) -> str | None:
+        """Put a question to the user. None when nobody answers, or when nobody can be asked on this surface."""
+        if self._questioner is None:
+            return None
+        question = Question(
+            id=self.call_id, session_id=self.session.id, text=text, choices=choices, timeout=timeout
+        )
+        return await self._questioner.ask(question)
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether somebody can be asked on this surface."""
+        return self._questioner is not None
+
+    def keep(self, name: str, data: bytes) -> Path:
+        """Keep bytes that are too long for the model in a file of this session; gives its path."""
+        folder = private_directory(self.plugin.home / "cache" / "results" / self.session.id)
+        path = folder / f"{self.call_id or self.tool}-{name}"
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+        return path

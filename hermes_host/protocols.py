@@ -1,0 +1,448 @@
+"""What the parts of an agent host must be able to do: the contracts between the host and its plugins.
+
+Each protocol has a conformance class in `hermes_host.testing`; a part that passes it can be used wherever the protocol
+is asked for. Optional abilities are words in the spec's `features`, never `hasattr`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import msgspec
+
+from hermes_host.messages import Media, Message, Provenance, Text, ToolCall, Unknown
+from hermes_host.stream import ProviderEvent, Usage
+
+__all__ = [
+    "ApprovalChoice",
+    "ApprovalRequest",
+    "Approver",
+    "Assessment",
+    "CheckResult",
+    "Command",
+    "Decision",
+    "Exited",
+    "FileInfo",
+    "ModelInfo",
+    "ModelMiddleware",
+    "ModelRequest",
+    "ModelSettings",
+    "Output",
+    "Provider",
+    "Question",
+    "Questioner",
+    "SearchHit",
+    "SessionInfo",
+    "SessionRecord",
+    "SessionStore",
+    "SessionWriter",
+    "Terminal",
+    "TerminalBackend",
+    "ToolDefinition",
+    "ToolMiddleware",
+    "ToolOutput",
+]
+
+
+# ---------------------------------------------------------------------------------------------------------- models
+
+
+class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a request is to be answered. None and empty mean: the vendor's default."""
+
+    max_output_tokens: int | None = None
+    temperature: float | None = None
+    reasoning: Literal["", "none", "minimal", "low", "medium", "high", "xhigh"] = ""
+    tool_choice: Literal["auto", "none", "required"] = "auto"
+
+
+class ToolDefinition(msgspec.Struct, frozen=True, kw_only=True):
+    """A tool as the model sees it. `parameters` is a JSON schema of type object."""
+
+    name: str
+    summary: str
+    parameters: dict[str, Any]
+
+
+class ModelRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One request to a model.
+
+    Within a session `system` and `tools` stay equal and `messages` only grows, so that request n+1 begins with the
+    bytes of request n. `messages` holds the same objects from request to request: encode each one once.
+    """
+
+    model: str
+    messages: Sequence[Message]
+    system: str = ""
+    tools: tuple[ToolDefinition, ...] = ()
+    settings: ModelSettings = ModelSettings()
+    session_id: str = ""
+    """The same for all requests of a conversation; vendors use it as a cache key."""
+    timeout: float | None = None
+    """Seconds left for the whole answer."""
+
+
+class ModelInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A model a provider offers. Token counts are 0 where unknown."""
+
+    id: str
+    name: str = ""
+    context: int = 0
+    max_output: int = 0
+
+
+@runtime_checkable
+class Provider(Protocol):
+    """Access to models. Made once per process and configuration; used by many sessions at once."""
+
+    def stream(self, request: ModelRequest) -> AsyncIterator[ProviderEvent]:
+        """The answer, in the grammar of `hermes_host.stream`. Raises `ProviderError`."""
+        ...
+
+    async def models(self) -> Sequence[ModelInfo]:
+        """What can be asked for, in a useful order. Raises `ProviderError`, or `Unsupported` where it cannot tell."""
+        ...
+
+    async def aclose(self) -> None:
+        """Release connections. May be called twice."""
+        ...
+
+
+class ModelMiddleware(Protocol):
+    """Code around a model call: an async generator that passes events on, adds notices, or asks again."""
+
+    def __call__(
+        self, request: ModelRequest, call_next: Callable[[ModelRequest], AsyncIterator[ProviderEvent]]
+    ) -> AsyncIterator[ProviderEvent]: ...
+
+
+# ----------------------------------------------------------------------------------------------------------- tools
+
+
+class ToolOutput(msgspec.Struct, frozen=True, kw_only=True):
+    """What a tool gives back. `content` goes to the model; the rest is for people and programs."""
+
+    content: str | tuple[Text | Media | Unknown, ...] = ""
+    is_error: bool = False
+    title: str = ""
+    """What happened in a few words, such as `12 matches in 3 files`."""
+    diff: str = ""
+    """A unified diff where a file changed."""
+    provenance: Provenance = "external"
+
+
+class ToolMiddleware(Protocol):
+    """Code around an approved tool call."""
+
+    async def __call__(
+        self, call: ToolCall, call_next: Callable[[ToolCall], Awaitable[ToolOutput]]
+    ) -> ToolOutput: ...
+
+
+class Assessment(msgspec.Struct, frozen=True, kw_only=True):
+    """A judgement of one call. Of several, the strictest counts: deny, then ask, then allow."""
+
+    verdict: Literal["allow", "ask", "deny"]
+    reason: str = ""
+    """One sentence for the person who decides, or for the model when it is a denial."""
+    shown: str = ""
+    """The action in full, as a person should see it, such as the whole command. Control, bidirectional and invisible
+    characters are made visible by the host before it is shown."""
+    rememberable: bool = True
+    """False when the answer must not be remembered beyond this call."""
+
+
+ApprovalChoice = Literal["once", "session", "always", "deny"]
+
+
+class ApprovalRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A call that waits for a person. The answer holds for exactly this call, tool and arguments."""
+
+    id: str
+    session_id: str
+    call: ToolCall
+    shown: str
+    reason: str
+    choices: tuple[ApprovalChoice, ...]
+    timeout: float
+    """Seconds until silence counts as deny."""
+    terminal: str = ""
+    """The name of the terminal backend, where the call runs in one."""
+    directory: str = ""
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to an `ApprovalRequest`. `note` goes to the model with a denial."""
+
+    choice: ApprovalChoice
+    note: str = ""
+    by: str = "person"
+
+
+@runtime_checkable
+class Approver(Protocol):
+    """Asks a person. A surface where nobody can be asked has none, and then the answer is no."""
+
+    async def decide(self, request: ApprovalRequest) -> Decision: ...
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """Something the agent asks the user. With `choices` the user may pick one or write something else."""
+
+    id: str
+    session_id: str
+    text: str
+    choices: tuple[str, ...] = ()
+    timeout: float = 120.0
+    """Seconds until the agent goes on without an answer."""
+
+
+@runtime_checkable
+class Questioner(Protocol):
+    """Puts a question to a person. None means that no answer came."""
+
+    async def ask(self, question: Question) -> str | None: ...
+
+
+# ------------------------------------------------------------------------------------------------------- terminals
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """Something to run: `argv`, or `script` for the backend's POSIX shell (bash where it is installed)."""
+
+    argv: tuple[str, ...] = ()
+    script: str = ""
+    cwd: str = ""
+    """Where to run; empty means the backend's start directory."""
+    env: Mapping[str, str] = {}
+    """Added to the backend's own (scrubbed) environment."""
+    stdin: bytes | AsyncIterator[bytes] = b""
+    """Given and closed; an iterator is followed until it ends."""
+    timeout: float | None = None
+    """Seconds; at the end the whole process tree is killed."""
+    pty: bool = False
+    """Run in a pseudo-terminal: standard output and standard error come as one."""
+
+
+class Output(msgspec.Struct, frozen=True, gc=False):
+    """Bytes the command wrote, in the order in which they arrived. `stream` is 1 or 2."""
+
+    data: bytes
+    stream: int = 1
+
+
+class Exited(msgspec.Struct, frozen=True, kw_only=True):
+    """The end of a command. `code` is 128 + n after signal n, as shells have it, and 124 after a time-out."""
+
+    code: int
+    timed_out: bool = False
+
+
+class FileInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A file on a terminal's file system, itself and not what a link points at."""
+
+    path: str
+    kind: Literal["file", "directory", "link", "other"]
+    size: int = 0
+    modified: float = 0.0
+    """Seconds since the epoch."""
+    mode: int = 0o644
+    links: int = 1
+    identity: str = ""
+    """Equal for two names of one file; empty where the backend cannot tell."""
+
+
+@runtime_checkable
+class Terminal(Protocol):
+    """A place with processes and files, opened for one session.
+
+    Paths are absolute or relative to the start directory. `read`, `write`, `remove` and `list` follow no symbolic link
+    in any part of the path: they fail with `OSError` (`ELOOP`) instead. Call `resolve` first, judge what it gives, and
+    use exactly that; a link swapped in between is then an error, never an escape. Errors of the file system are
+    `OSError` subclasses (`FileNotFoundError`, `IsADirectoryError`, `PermissionError` …).
+    """
+
+    @property
+    def directory(self) -> str:
+        """The absolute start directory."""
+        ...
+
+    @property
+    def home(self) -> str:
+        """The absolute home directory on this backend."""
+        ...
+
+    def run(self, command: Command) -> AsyncIterator[Output | Exited]:
+        """Run it; the last event is the only `Exited`. Closing or cancelling the iterator kills the process tree.
+
+        Raises `FileNotFoundError` or `NotADirectoryError` when the program or `cwd` does not exist.
+        """
+        ...
+
+    async def resolve(self, path: str) -> str:
+        """The absolute path with `~`, `..` and all links resolved; the last parts need not exist."""
+        ...
+
+    async def stat(self, path: str) -> FileInfo | None:
+        """The file itself (a final link is not followed), or None where there is none."""
+        ...
+
+    async def read(self, path: str, *, offset: int = 0, limit: int | None = None) -> bytes:
+        """Bytes of a regular file. Refuses FIFOs, devices and directories."""
+        ...
+
+    async def write(self, path: str, data: bytes, *, mode: int | None = None) -> FileInfo:
+        """Replace or create a regular file atomically, making parents; keeps the mode of an existing file.
+
+        Never writes through a link or into another name of the same file (hard link): the name gets a new file.
+        """
+        ...
+
+    async def remove(self, path: str) -> None:
+        """Remove a file, a link or an empty directory."""
+        ...
+
+    async def list(self, path: str) -> Sequence[FileInfo]:
+        """What a directory holds, sorted by name."""
+        ...
+
+    async def hibernate(self) -> None:
+        """Free what costs while idle, keeping the files. Raises `Unsupported` without the feature `hibernate`."""
+        ...
+
+
+@runtime_checkable
+class TerminalBackend(Protocol):
+    """Makes terminals. `key` names the session; the same key finds the same files again where the backend persists.
+
+    The context manager is entered and left in one and the same task; leaving it leaves no process behind.
+    """
+
+    def open(self, key: str, directory: str) -> AbstractAsyncContextManager[Terminal]: ...
+
+
+# -------------------------------------------------------------------------------------------------------- sessions
+
+
+class SessionInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A conversation. Times are seconds since the epoch."""
+
+    id: str
+    """`YYYYMMDD_HHMMSS_<6 hex digits>`."""
+    started: float
+    updated: float
+    title: str = ""
+    source: str = "cli"
+    """The surface it began on."""
+    model: str = ""
+    """`provider:model`, last used."""
+    parent: str = ""
+    """The session it was forked from or continues."""
+    directory: str = ""
+    ended: str = ""
+    """Why it ended; empty while it can go on."""
+    messages: int = 0
+    preview: str = ""
+    """The beginning of the first user message."""
+    usage: Usage = Usage()
+
+
+class SessionRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line of a conversation's log.
+
+    kinds: `message` (with `message`), `tool_started` (with `call_id`: written before a call acts, so that after a crash
+    a call is known to have begun), `turn_finished` (with `outcome` and `usage`), `state` (with `data`: what must survive
+    a restart, such as the model or the frozen system prompt; the last one of each `name` counts).
+    """
+
+    kind: Literal["message", "tool_started", "turn_finished", "state"]
+    id: str
+    time: float
+    turn_id: str = ""
+    message: Message | None = None
+    call_id: str = ""
+    outcome: str = ""
+    usage: Usage | None = None
+    name: str = ""
+    data: dict[str, Any] = {}
+
+
+class SearchHit(msgspec.Struct, frozen=True, kw_only=True):
+    """A place in a past conversation."""
+
+    session_id: str
+    record_id: str
+    role: str
+    excerpt: str
+    score: float = 0.0
+
+
+class SessionWriter(Protocol):
+    """The one writer of one session, from `SessionStore.open`. What `append` returned from survives `kill -9`."""
+
+    @property
+    def info(self) -> SessionInfo: ...
+
+    def append(self, *records: SessionRecord) -> None:
+        """Write in one commit, in order. Raises `SessionError` when the disk refuses; nothing is then half written."""
+        ...
+
+    def rename(self, title: str) -> str:
+        """Set the title; gives the one really set (trimmed, at most 100 characters, unique)."""
+        ...
+
+    def end(self, reason: str) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@runtime_checkable
+class SessionStore(Protocol):
+    """Where conversations are kept. Calls are short and synchronous: no network, no waiting beyond the disk."""
+
+    def create(
+        self, *, source: str = "cli", model: str = "", directory: str = "", parent: str = "", title: str = ""
+    ) -> SessionWriter: ...
+
+    def open(self, session_id: str) -> SessionWriter:
+        """Go on with a session. Raises `NotFound`, or `SessionError` while another process writes to it."""
+        ...
+
+    def load(self, session_id: str) -> Sequence[SessionRecord]:
+        """Everything, oldest first, without a torn last line. Raises `NotFound`."""
+        ...
+
+    def find(self, reference: str) -> SessionInfo:
+        """By id, unique prefix of an id, or title (the newest of its name). Raises `NotFound`, naming near ones."""
+        ...
+
+    def list(self, *, limit: int = 50, source: str = "") -> Sequence[SessionInfo]:
+        """Newest first."""
+        ...
+
+    def search(self, query: str, *, limit: int = 20) -> Sequence[SearchHit]: ...
+
+    def fork(self, session_id: str, *, until: str = "") -> SessionWriter:
+        """A new session with the records up to and including the record `until` (all of them when empty)."""
+        ...
+
+    def delete(self, session_id: str) -> None:
+        """Raises `NotFound`, or `SessionError` while it is written to."""
+        ...
+
+    def close(self) -> None: ...
+
+
+# ----------------------------------------------------------------------------------------------------------- doctor
+
+
+class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
+    """One finding of `hermes doctor`."""
+
+    name: str
+    status: Literal["ok", "warning", "error"]
+    detail: str = ""
+    remedy: str = ""
+    """What to do about it: a command where there is one."""

@@ -1,0 +1,264 @@
+"""The frozen descriptions that plugins yield from their hooks.
+
+A spec says *what* there is and *where* its code lives (`target`, a `"package.module:attribute"` string); nothing is
+imported until the thing is first used. This module imports only the standard library, so a `plugin.py` may import it
+at no cost.
+
+Fields that several specs share:
+
+`name`
+    What users and configuration call it. Unique within its kind, case-sensitive, matches `^[A-Za-z][A-Za-z0-9_.-]{0,63}$`
+    (tools: `^[a-z][a-z0-9_]{0,63}$`).
+`summary`
+    One plain sentence for listings and help.
+`target`
+    `"package.module:attribute"`. What the attribute must be is said at each spec.
+`priority`
+    Higher wins when two plugins offer one name; also the order in which things are composed. Default 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+__all__ = [
+    "API_GROUP",
+    "EFFECTS",
+    "CheckSpec",
+    "CommandSpec",
+    "Effect",
+    "FrontendSpec",
+    "MiddlewareSpec",
+    "PluginInfo",
+    "PromptSectionSpec",
+    "ProviderSpec",
+    "SecretSpec",
+    "SectionSpec",
+    "SessionStoreSpec",
+    "SlashCommandSpec",
+    "Spec",
+    "TerminalSpec",
+    "ToolSpec",
+    "ToolsetSpec",
+]
+
+API_GROUP = "hermes.v1"
+"""The entry-point group this host reads. Its name carries the major version of the plugin API."""
+
+Effect = Literal["read", "write", "process", "net", "send", "ask"]
+"""What a tool can do to the world: read data, write files, run programs, reach the network, write to people,
+ask the user a question. The approval gate decides by these."""
+
+EFFECTS: frozenset[str] = frozenset({"read", "write", "process", "net", "send", "ask"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretSpec:
+    """A secret a plugin may ask for. A plugin receives no secret that it does not declare."""
+
+    name: str
+    """The environment variable, such as `"OPENROUTER_API_KEY"`."""
+    summary: str = ""
+    url: str = ""
+    """Where a person gets one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SectionSpec:
+    """A section of `config.yaml` that belongs to a plugin."""
+
+    name: str
+    """The top-level key."""
+    target: str
+    """A `msgspec.Struct` class (see `hermes_host.config`), every field with a default; or another type msgspec decodes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginInfo:
+    """What a plugin says about itself as a whole."""
+
+    summary: str
+    homepage: str = ""
+    sections: tuple[SectionSpec, ...] = ()
+    secrets: tuple[SecretSpec, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderSpec:
+    """Access to models. Target: `(context: PluginContext, spec: ProviderSpec) -> Provider`, sync or async."""
+
+    name: str
+    summary: str
+    target: str
+    priority: int = 0
+    aliases: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+    """Names of the secrets of which one is needed, best first; empty where no key is needed."""
+    default_model: str = ""
+    """The model used when the user names only the provider."""
+    url: str = ""
+    """Where a person gets a key, or reads how to start a local server."""
+    needs_setup: bool = True
+    """False for a provider that works with no configuration at all: it is used when nothing is configured."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Data for the target, so that one target serves many presets."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolSpec:
+    """A tool the model can call. Target: `async (arguments, call: ToolContext) -> ToolOutput | str | dict`."""
+
+    name: str
+    summary: str
+    """The description the model reads. It is paid for with every request: say what the model cannot guess, no more."""
+    parameters: str | Mapping[str, Any]
+    """The target of a `msgspec.Struct` (the handler receives an instance), or a JSON schema (it receives a dict)."""
+    target: str
+    effects: frozenset[Effect]
+    toolset: str = ""
+    """The group users switch on and off; empty means the plugin's own name."""
+    assess: str = ""
+    """Target `async (arguments, call: ToolContext) -> Assessment`: the tool's own judgement of one call. Without it,
+    calls with effects other than read, net and ask need a person's consent."""
+    available: str = ""
+    """Target `(context: PluginContext) -> str`: empty when the tool can be used, else the reason why not. Cheap, no I/O
+    beyond a look at the machine."""
+    parallel: bool = False
+    """True when calls may run beside other calls of the same turn."""
+    timeout: float = 0.0
+    """Seconds for one call, 0 for no limit but the turn's deadline."""
+    shows: str = ""
+    """The argument a front end shows on the tool's line, such as `"command"` or `"path"`."""
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolsetSpec:
+    """A named group of tools and of other toolsets."""
+
+    name: str
+    summary: str
+    tools: tuple[str, ...] = ()
+    includes: tuple[str, ...] = ()
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TerminalSpec:
+    """A place where commands run. Target: `(context: PluginContext, spec: TerminalSpec) -> TerminalBackend`."""
+
+    name: str
+    summary: str
+    target: str
+    features: frozenset[str] = frozenset()
+    """Of: `files`, `pty`, `background`, `hibernate`, `network`."""
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionStoreSpec:
+    """A place where conversations are kept. Target: `(context: PluginContext, spec) -> SessionStore`.
+
+    The store named by `sessions.store` is used, else the one with the highest priority.
+    """
+
+    name: str
+    summary: str
+    target: str
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptSectionSpec:
+    """A part of the system prompt. Target: `async (context: PluginContext, session: Session) -> str`, empty for none.
+
+    Called once for each session; what it returns stays in the prompt, byte for byte, until compaction. Sections stand
+    in the order of `order`, then of their names.
+    """
+
+    name: str
+    summary: str
+    target: str
+    order: int = 500
+    """0-99 identity, 100-299 guidance, 300-499 memory and skills, 500-699 project, 700-899 environment."""
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandSpec:
+    """A command `hermes NAME`. Target: a `click.Command`."""
+
+    name: str
+    summary: str
+    target: str
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlashCommandSpec:
+    """A command `/NAME` of every front end. Target: `async (call: SlashCall) -> str | None`; the answer is Markdown."""
+
+    name: str
+    summary: str
+    target: str
+    aliases: tuple[str, ...] = ()
+    usage: str = ""
+    """The arguments, such as `"[provider:model]"`."""
+    while_busy: bool = False
+    """True when it may run while a turn runs (its own lane; it never waits for the turn)."""
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MiddlewareSpec:
+    """Code around a call. Target: `(context: PluginContext, spec) -> ModelMiddleware | ToolMiddleware`.
+
+    Higher priorities stand further out. Bands by use: 300 cache, 200 retry and route, 100 transform, 0 observe.
+    """
+
+    name: str
+    summary: str
+    target: str
+    around: Literal["model", "tool"]
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckSpec:
+    """A check of `hermes doctor`. Target: `async (context: PluginContext) -> Iterable[CheckResult]`."""
+
+    name: str
+    summary: str
+    target: str
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontendSpec:
+    """A conversation surface. Target: `async (host: Host, options: FrontendOptions) -> int` (the exit code).
+
+    Bare `hermes` opens the one with the highest priority.
+    """
+
+    name: str
+    summary: str
+    target: str
+    priority: int = 0
+
+
+Spec = (
+    ProviderSpec
+    | ToolSpec
+    | ToolsetSpec
+    | TerminalSpec
+    | SessionStoreSpec
+    | PromptSectionSpec
+    | CommandSpec
+    | SlashCommandSpec
+    | MiddlewareSpec
+    | CheckSpec
+    | FrontendSpec
+)
+"""Anything a contribution hook may yield, `PluginInfo` apart."""

@@ -1,0 +1,1 @@
+"""Any endpoint that speaks chat completions, with presets for the well-known ones."""

@@ -1,0 +1,1 @@
+"""A deterministic provider that needs no key, no network and no configuration."""

@@ -1,0 +1,11 @@
+"""What hermes-offline contributes."""
+
+from __future__ import annotations
+
+from hermes_host import hookimpl
+from hermes_host.specs import PluginInfo
+
+
+@hookimpl
+def hermes_plugin_info() -> PluginInfo:
+    return PluginInfo(summary="A deterministic provider that needs no key, no network and no configuration")

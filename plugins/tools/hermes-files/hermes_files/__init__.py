@@ -1,0 +1,1 @@
+"""Read, write, patch and search files without losing a byte."""

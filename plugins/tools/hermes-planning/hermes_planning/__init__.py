@@ -1,0 +1,1 @@
+"""A todo list for the agent, and questions to the user."""

@@ -1,0 +1,1 @@
+"""Run commands and background processes, judged on a parsed syntax tree."""

@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
 from typing import Any
@@ -61,7 +60,7 @@ class ScriptedProvider:
         step: Any = self.steps.pop(0)
         if callable(step) and not isinstance(step, msgspec.Struct):
             step = step(request)
-        if inspect.isasyncgen(step):
+        if isinstance(step, AsyncGenerator):
             async for event in _passed_on(step):
                 yield event
             return
@@ -79,7 +78,7 @@ class ScriptedProvider:
         self.closed += 1
 
 
-async def _passed_on(events: AsyncGenerator[ProviderEvent]) -> AsyncIterator[ProviderEvent]:
+async def _passed_on(events: AsyncGenerator[Any]) -> AsyncIterator[ProviderEvent]:
     async with aclosing(events):
         async for event in events:
             yield event

@@ -43,7 +43,6 @@ UNKNOWN_KEYS = "hermes.unknown_keys"
 INFO_START = b'{"kind":"info",'
 _HEADER_START = b'{"kind":"session",'
 _CONTINUES = b',"continues":true}'
-_KINDS = frozenset({"message", "tool_started", "turn_finished", "state"})
 _RECORD_KEYS = frozenset(SessionRecord.__struct_fields__)
 _INFO_KEYS = frozenset(SessionInfo.__struct_fields__)
 
@@ -94,8 +93,6 @@ def decode_line(line: bytes) -> dict[str, Any]:
 def decode_record(line: bytes) -> SessionRecord:
     """The record in `line`. Raises `ValueError` when it is not a JSON object."""
     data = decode_line(line)
-    if data.get("kind") not in _KINDS:
-        return _unknown(data)
     known = {key: value for key, value in data.items() if key in _RECORD_KEYS}
     message = known.pop("message", None)
     try:

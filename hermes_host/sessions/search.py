@@ -46,7 +46,7 @@ class Search:
             record = decode_record(line)
         except ValueError:
             return None
-        if record.message is None:
+        if record.kind != "message" or record.message is None:
             return None
         text = _text(record.message)
         found = [list(pattern.finditer(text)) for pattern in self._patterns]

@@ -21,6 +21,9 @@ __all__ = ["INFO_INTERVAL", "Summary", "advance", "read_summary"]
 INFO_INTERVAL = 32 * 1024
 """A writer repeats the info line before this many bytes of records lie behind the last one."""
 
+_MODEL_STATE = "host.model"
+"""The state in which the host records that a conversation goes on with another model."""
+
 _TAIL = INFO_INTERVAL + 4096
 _PREVIEW = 80
 
@@ -75,7 +78,7 @@ def _advance(
             changes["preview"] = preview
     elif kind == "turn_finished" and usage is not None:
         changes["usage"] = info.usage + usage
-    elif kind == "state" and name == "model" and isinstance(data.get("model"), str):
+    elif kind == "state" and name == _MODEL_STATE and isinstance(data.get("model"), str):
         changes["model"] = data["model"]
     return msgspec.structs.replace(info, **changes)
 

@@ -13,8 +13,6 @@ Some tests fork a process and kill it with `SIGKILL`; they are skipped where the
 
 from __future__ import annotations
 
-import itertools
-import multiprocessing
 import os
 import random
 import re
@@ -38,32 +36,18 @@ from hermes_host.messages import (
 )
 from hermes_host.protocols import SessionRecord, SessionStore
 from hermes_host.stream import Usage
+from hermes_host.testing.session_processes import SessionStoreProcesses, message_record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from hermes_host.protocols import SessionWriter
 
 __all__ = ["SessionStoreContract", "message_record"]
 
-_numbers = itertools.count(1)
 
-
-def message_record(text: str | Message, *, id: str = "", turn_id: str = "") -> SessionRecord:
-    """A `message` record of now; a string becomes a user message."""
-    message = user_message(text) if isinstance(text, str) else text
-    return SessionRecord(
-        kind="message", id=id or f"m{next(_numbers)}", time=time.time(), turn_id=turn_id, message=message
-    )
-
-
-class SessionStoreContract:
-    """What every session store keeps to."""
-
-    @pytest.fixture
-    def make_store(self) -> Callable[[], SessionStore]:
-        """Override: a function that makes a store, each time over the same data."""
-        raise NotImplementedError("Override the fixture make_store.")
+class SessionStoreContract(SessionStoreProcesses):
+    """What every session store keeps to. Override the fixture `make_store`."""
 
     @pytest.fixture
     def store(self, make_store: Callable[[], SessionStore]) -> SessionStore:
@@ -186,7 +170,9 @@ class SessionStoreContract:
 
     def test_a_model_recorded_as_state_is_the_sessions_model(self, store: SessionStore) -> None:
         writer = store.create(model="acme:small")
-        writer.append(SessionRecord(kind="state", id="s", time=time.time(), name="model", data={"model": "acme:large"}))
+        writer.append(
+            SessionRecord(kind="state", id="s", time=time.time(), name="host.model", data={"model": "acme:large"})
+        )
         assert store.find(writer.info.id).model == "acme:large"
         writer.close()
 
@@ -233,44 +219,6 @@ class SessionStoreContract:
         writer.close()
         other.open(writer.info.id).close()
 
-    def test_another_process_cannot_write_and_its_death_frees_the_session(
-        self, make_store: Callable[[], SessionStore]
-    ) -> None:
-        read, write = os.pipe()
-
-        def hold() -> None:
-            writer = make_store().create()
-            os.write(write, writer.info.id.encode())
-            time.sleep(60)
-
-        process = _fork(hold)
-        os.close(write)
-        session_id = os.read(read, 100).decode()
-        os.close(read)
-        with pytest.raises(SessionError):
-            make_store().open(session_id)
-        process.kill()
-        process.join()
-        writer = make_store().open(session_id)
-        writer.append(record := message_record("mine"))
-        assert list(make_store().load(session_id)) == [record]
-        writer.close()
-
-    # ------------------------------------------------------------------------------------------------------- kill -9
-
-    def test_what_append_returned_from_survives_kill(self, make_store: Callable[[], SessionStore]) -> None:
-        dice = random.Random(54)
-        for _ in range(20):
-            session_id, acknowledged = _killed_writer(make_store, dice.randrange(1, 150))
-            ids = [int(record.id) for record in make_store().load(session_id)]
-            assert ids == list(range(len(ids)))
-            assert acknowledged <= _commits(len(ids)) <= acknowledged + 1
-            writer = make_store().open(session_id)
-            assert writer.info.messages == len(ids)
-            writer.append(message_record("after", id=str(len(ids))))
-            writer.close()
-            assert len(make_store().load(session_id)) == len(ids) + 1
-
     # --------------------------------------------------------------------------------------------------------- titles
 
     def test_titles_are_cleaned_and_cut(self, store: SessionStore) -> None:
@@ -289,19 +237,6 @@ class SessionStoreContract:
         long = make_store().create(title="y" * 100)
         assert second.rename("y" * 100) == "y" * 97 + " #2"
         _close(first, second, third, long)
-
-    def test_two_processes_never_give_the_same_title(self, make_store: Callable[[], SessionStore]) -> None:
-        def make_many() -> None:
-            store = make_store()
-            for _ in range(15):
-                store.create(title="Same").close()
-
-        processes = [_fork(make_many) for _ in range(2)]
-        for process in processes:
-            process.join()
-            assert process.exitcode == 0
-        titles = {info.title for info in make_store().list(limit=100)}
-        assert titles == {"Same", *(f"Same #{number}" for number in range(2, 31))}
 
     # -------------------------------------------------------------------------------------------------------- finding
 
@@ -446,49 +381,3 @@ def _one_of_each() -> list[SessionRecord]:
 def _close(*writers: SessionWriter) -> None:
     for writer in writers:
         writer.close()
-
-
-_COMMIT_SIZES = (1, 3, 1, 2)
-
-
-def _commits(records: int) -> int:
-    """How many commits `records` records are; a broken commit fails the test."""
-    commits = 0
-    for size in itertools.cycle(_COMMIT_SIZES):
-        if records <= 0:
-            break
-        records -= size
-        commits += 1
-    assert records == 0, "a commit of several records was stored in part"
-    return commits
-
-
-def _killed_writer(make_store: Callable[[], SessionStore], after: int) -> tuple[str, int]:
-    """The session of a process killed while it wrote, and how many of its commits it had reported."""
-    read, write = os.pipe()
-
-    def write_for_ever() -> None:
-        writer = make_store().create()
-        os.write(write, f"{writer.info.id}\n".encode())
-        numbers = itertools.count()
-        for size in itertools.cycle(_COMMIT_SIZES):
-            ids: Sequence[int] = [next(numbers) for _ in range(size)]
-            writer.append(*(message_record("x" * (number * 997 % 9000), id=str(number)) for number in ids))
-            os.write(write, b".")
-
-    process = _fork(write_for_ever)
-    os.close(write)
-    with os.fdopen(read, "rb") as reports:
-        session_id = reports.readline().decode().strip()
-        acknowledged = len(reports.read(after))
-        process.kill()
-        process.join()
-        return session_id, acknowledged + len(reports.read())
-
-
-def _fork(target: Callable[[], None]) -> multiprocessing.process.BaseProcess:
-    if "fork" not in multiprocessing.get_all_start_methods():
-        pytest.skip("this system cannot fork")
-    process = multiprocessing.get_context("fork").Process(target=target, daemon=True)
-    process.start()
-    return process

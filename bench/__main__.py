@@ -1,0 +1,57 @@
+"""`python -m bench [startup turn steps streaming] [--runs N] [--json]`"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+
+from bench import startup, steps, streaming, turn
+from bench.measure import Row
+
+GROUPS: dict[str, Callable[[int], list[Row]]] = {
+    "startup": startup.measure,
+    "turn": turn.measure,
+    "steps": steps.measure,
+    "streaming": streaming.measure,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="bench", description="Measure against floors taken in the same run.")
+    parser.add_argument("groups", nargs="*", choices=[*GROUPS, []], help="what to measure; everything by default")
+    parser.add_argument("--runs", type=int, default=9, help="runs of each program; the median counts")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    options = parser.parse_args()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+    results: dict[str, list[Row]] = {}
+    for name in options.groups or GROUPS:
+        print(f"measuring {name} …", file=sys.stderr)
+        results[name] = GROUPS[name](options.runs)
+    if options.json:
+        print(json.dumps({name: [_as_json(row) for row in rows] for name, rows in results.items()}, indent=2))
+    else:
+        for rows in results.values():
+            for row in rows:
+                print(_line(row))
+    return int(any(row.met is False for rows in results.values() for row in rows))
+
+
+def _as_json(row: Row) -> dict[str, object]:
+    return {**asdict(row), "met": row.met}
+
+
+def _line(row: Row) -> str:
+    verdict = {True: "met", False: "NOT MET", None: ""}[row.met]
+    limit = "" if row.limit is None else f"≤ {row.limit:g} {row.unit}"
+    floor = "" if row.floor is None else f"{row.floor_name}: {row.floor:.1f} {row.floor_unit}"
+    notes = " ".join([floor, *row.notes]).strip()
+    return f"{row.name:<46} {row.value:>9.1f} {row.unit:<3}  {limit:<10} {verdict:<8} {notes}".rstrip()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""An example plugin that greets people."""

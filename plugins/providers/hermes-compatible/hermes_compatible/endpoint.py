@@ -1,0 +1,249 @@
+"""Where requests go and which key goes with them.
+
+A key is bound to the host it was made for: a vendor's key is sent to the vendor's own hosts over TLS and to no other
+address, whatever the base URL is set to. An address of the user's own takes the key that is set beside it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, urlsplit
+
+from hermes_compatible.presets import CUSTOM, PRESETS, Preset, Quirks
+from hermes_compatible.settings import CustomProvider, Override, Settings
+from hermes_host.errors import AuthFailed, ConfigError, PluginError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hermes_host.context import PluginContext
+    from hermes_host.specs import ProviderSpec
+
+__all__ = ["Endpoint", "is_placeholder", "resolve"]
+
+_PLACEHOLDERS = frozenset({"***", "changeme", "change-me", "dummy", "placeholder", "your-api-key", "your_api_key"})
+_OPENAI_HOST = "api.openai.com"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where one provider's requests go. The key is not shown by `repr`."""
+
+    provider: str
+    base_url: str
+    key: str = field(default="", repr=False)
+    key_name: str = ""
+    """The variable or setting the key came from or would come from, for error messages."""
+    key_url: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    quirks: Quirks = field(default_factory=Quirks)
+    connect_timeout: float = 10.0
+    read_timeout: float = 60.0
+    write_timeout: float = 60.0
+    ca_bundle: str = ""
+    models: tuple[tuple[str, int], ...] = ()
+    """Models the user listed, with their context length or 0."""
+
+
+def is_placeholder(value: str) -> bool:
+    """Whether a value stands for no key: `***`, `changeme`, `dummy` and the like, or fewer than four characters."""
+    text = value.strip()
+    return len(text) < 4 or text.lower() in _PLACEHOLDERS or set(text) == {"*"}
+
+
+def resolve(context: PluginContext, spec: ProviderSpec) -> Endpoint:
+    """The endpoint of a provider, from its preset, the settings and the environment.
+
+    Raises `AuthFailed` where a key is needed and missing, `ConfigError` where an address cannot be used.
+    """
+    settings = context.section(Settings, "compatible")
+    if "custom" in spec.options:
+        found = _named(context, str(spec.options["custom"]))
+    elif spec.options.get("preset") == CUSTOM.name:
+        found = _custom(context, settings)
+    else:
+        found = _preset(context, settings, PRESETS[str(spec.options["preset"])])
+    read_timeout = settings.read_timeout or found.quirks.read_timeout or 60.0
+    return Endpoint(
+        provider=spec.name,
+        base_url=_checked(found.base_url, spec.name),
+        key=found.key,
+        key_name=found.key_name,
+        key_url=found.key_url,
+        headers={**dict(found.quirks.headers), **settings.headers, **found.headers},
+        quirks=found.quirks,
+        connect_timeout=settings.connect_timeout,
+        read_timeout=read_timeout,
+        write_timeout=settings.write_timeout,
+        ca_bundle=settings.ca_bundle,
+        models=found.models,
+    )
+
+
+def _preset(context: PluginContext, settings: Settings, preset: Preset) -> Endpoint:
+    override = settings.providers.get(preset.name, Override())
+    own = _usable(override.api_key.reveal())
+    place = f"compatible.providers.{preset.name}.api_key"
+    address = override.base_url or _variable(context, preset.url_variable)
+    if address and not _vendor_owns(preset, address):
+        # A key without an address beside it belongs to the vendor as well.
+        key = own if override.base_url else ""
+        if not key and not _is_local(address):
+            raise AuthFailed(
+                f"{preset.name} is set to {_host(address)}, and a key of {_host(preset.base_url)} is not sent there.",
+                remedy=f"Set base_url and api_key together below `compatible.providers.{preset.name}`.",
+            )
+        return _found(preset, address, key, place, override.headers)
+    name, key = (place, own) if own else _first_key(context, preset)
+    if preset.keys and not key:
+        raise _missing(preset)
+    return _found(preset, address or _base_for(preset, key), key, name or place, override.headers)
+
+
+def _found(preset: Preset, address: str, key: str, key_name: str, headers: Mapping[str, str]) -> Endpoint:
+    return Endpoint(
+        provider=preset.name,
+        base_url=address,
+        key=key,
+        key_name=key_name,
+        key_url=preset.url,
+        headers=headers,
+        quirks=preset.quirks,
+    )
+
+
+def _custom(context: PluginContext, settings: Settings) -> Endpoint:
+    own, model = settings.custom, _model_section(context)
+    headers = own.headers
+    if own.base_url:
+        address, key, place = own.base_url, _usable(own.api_key.reveal()), "compatible.custom.api_key"
+    elif model[0]:
+        address, key, place = model[0], _usable(model[1]), "model.api_key"
+        key = key or _usable(_variable(context, "OPENAI_API_KEY"))
+    else:
+        address, place = _variable(context, "OPENAI_BASE_URL"), "OPENAI_API_KEY"
+        key = _usable(_variable(context, "OPENAI_API_KEY")) if address else ""
+    if not address:
+        raise ConfigError(
+            "The provider 'custom' has no address.",
+            remedy="Set one with `hermes config set model.base_url URL`, or set OPENAI_BASE_URL.",
+        )
+    if not key and _secure_host(address) == _OPENAI_HOST:
+        place, key = "OPENAI_API_KEY", _usable(_variable(context, "OPENAI_API_KEY"))
+    return _found(CUSTOM, address, key, place, headers)
+
+
+def _model_section(context: PluginContext) -> tuple[str, str]:
+    """`model.base_url` and `model.api_key`, which belong to the host; empty where the host does not lend them."""
+    try:
+        from hermes_host.config.sections import ModelSection
+    except ImportError:
+        return "", ""
+    try:
+        section = context.section(ModelSection, "model")
+    except (PluginError, KeyError):
+        return "", ""
+    key = getattr(section, "api_key", "")
+    return getattr(section, "base_url", ""), key if isinstance(key, str) else key.reveal()
+
+
+def _named(context: PluginContext, name: str) -> Endpoint:
+    entries: list[CustomProvider] = context.section(list, "custom_providers")
+    entry = next((entry for entry in entries if entry.name == name), None)
+    if entry is None or not entry.base_url:
+        raise ConfigError(
+            f"custom_providers has no base_url for {name!r}.", remedy="See `hermes config show custom_providers`."
+        )
+    listed = entry.models
+    models = (
+        tuple((model, settings.get("context_length", 0)) for model, settings in listed.items())
+        if isinstance(listed, dict)
+        else tuple((model, 0) for model in listed)
+    )
+    return Endpoint(
+        provider=name,
+        base_url=entry.base_url,
+        key=_usable(entry.api_key.reveal()),
+        key_name=f"api_key of {name} in custom_providers",
+        headers=entry.headers,
+        quirks=CUSTOM.quirks,
+        models=models,
+    )
+
+
+def _first_key(context: PluginContext, preset: Preset) -> tuple[str, str]:
+    for name in preset.keys:
+        key = _usable(_variable(context, name))
+        if key:
+            return name, key
+    return "", ""
+
+
+def _missing(preset: Preset) -> AuthFailed:
+    names = " or ".join(preset.keys)
+    return AuthFailed(
+        f"{preset.name} needs a key, and {names} is not set.",
+        remedy=f"Get one at {preset.url}, then run `hermes config set {preset.keys[0]} VALUE`.",
+    )
+
+
+def _base_for(preset: Preset, key: str) -> str:
+    return next((base for beginning, base in preset.key_bases if key.startswith(beginning)), preset.base_url)
+
+
+def _vendor_owns(preset: Preset, address: str) -> bool:
+    """Whether the preset's keys may go to this address: a host of the vendor, over TLS (local servers have no keys)."""
+    if not preset.keys:
+        return True
+    return _secure_host(address) in {_host(preset.base_url), *preset.hosts}
+
+
+def _variable(context: PluginContext, name: str) -> str:
+    """A variable of the environment or of .env; the host gives them to a plugin that declares them."""
+    return context.secret(name).strip() if name else ""
+
+
+def _usable(value: str) -> str:
+    text = value.strip()
+    return "" if is_placeholder(text) else text
+
+
+def _checked(address: str, provider: str) -> str:
+    parts = _split(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigError(
+            f"The base URL {address!r} of {provider} is not a web address.",
+            remedy="It should look like https://example.com/v1.",
+        )
+    if parts.username or parts.password:
+        raise ConfigError(
+            f"The base URL of {provider} holds a user name or password.", remedy="Use its api_key setting instead."
+        )
+    return address.rstrip("/").removesuffix("/chat/completions")
+
+
+def _split(address: str) -> SplitResult:
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return urlsplit("")
+
+
+def _host(address: str) -> str:
+    return _split(address).hostname or address
+
+
+def _secure_host(address: str) -> str:
+    """The host, empty where the address is not on the standard port over TLS."""
+    parts = _split(address)
+    try:
+        standard = parts.scheme == "https" and parts.port in (None, 443)
+    except ValueError:
+        return ""
+    return (parts.hostname or "") if standard else ""
+
+
+def _is_local(address: str) -> bool:
+    host = _host(address)
+    return host in ("localhost", "::1") or host.startswith("127.")

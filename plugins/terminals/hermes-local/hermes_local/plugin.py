@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from hermes_host import hookimpl
-from hermes_host.specs import PluginInfo
+from hermes_host.specs import CheckSpec, PluginInfo, SectionSpec, TerminalSpec
 
 
 @hookimpl
 def hermes_plugin_info() -> PluginInfo:
-    return PluginInfo(summary="Run commands and keep files on this machine")
+    return PluginInfo(
+        summary="Run commands and keep files on this machine",
+        sections=(SectionSpec(name="local", target="hermes_local.settings:Settings"),),
+    )
+
+
+@hookimpl
+def hermes_terminals() -> Iterable[TerminalSpec]:
+    yield TerminalSpec(
+        name="local",
+        summary="Commands and files on this machine, without isolation",
+        target="hermes_local.backend:connect",
+        features=frozenset({"files", "pty", "background", "network"}),
+    )
+
+
+@hookimpl
+def hermes_checks() -> Iterable[CheckSpec]:
+    yield CheckSpec(name="local", summary="Can commands run on this machine?", target="hermes_local.checks:check")

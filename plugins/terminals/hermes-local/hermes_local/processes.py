@@ -1,0 +1,493 @@
+"""The host's side of running commands: speaks with the warden, and turns pipes into events without a thread or a poll."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import marshal
+import os
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+from collections import deque
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+
+from hermes_host.protocols import Exited, Output
+
+__all__ = ["Launcher", "Process"]
+
+_CHUNK = 1 << 16
+_HELD_AT_MOST = 1 << 20
+"""Bytes waiting for the reader of the events. Beyond it the pipes are left full, and the command waits."""
+_DRAIN_SECONDS = 0.02
+"""How long output of children may come after the command itself has ended (`> >(tee log)`)."""
+_GONE_SECONDS = 3.0
+"""How long to wait for a killed tree. Only a process of another user (setuid) takes longer."""
+_WINDOW = (50, 120)
+"""Rows and columns of a pseudo-terminal."""
+
+
+class Launcher:
+    """Starts processes through one warden, which is started with the first and ends with `close`."""
+
+    def __init__(self) -> None:
+        self._requests: socket.socket | None = None
+        self._warden: subprocess.Popen[bytes] | None = None
+
+    async def start(
+        self,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        cwd: str,
+        stdin: bytes | AsyncIterator[bytes],
+        script: str | None = None,
+        pty: bool = False,
+    ) -> Process:
+        """Start a program; with `script`, a shell that reads it from `/dev/fd/3`.
+
+        Raises `FileNotFoundError` and other `OSError`s, with the program or the directory as `filename`.
+        """
+        loop = asyncio.get_running_loop()
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        plumbing = _Plumbing(stdin, script, pty)
+        try:
+            process = Process(loop, ours, plumbing)
+            await self._send([theirs.fileno(), *plumbing.given])
+        except BaseException:
+            ours.close()
+            plumbing.close()
+            raise
+        finally:
+            theirs.close()
+            plumbing.close_given()
+        try:
+            await process.begin(
+                {
+                    "argv": [os.fsencode(word) for word in argv],
+                    "env": {os.fsencode(name): os.fsencode(value) for name, value in env.items()},
+                    "cwd": os.fsencode(cwd),
+                    "terminal": pty,
+                }
+            )
+        except OSError as error:
+            process.abandon()
+            if error.filename is not None:
+                raise
+            raise OSError(error.errno, os.strerror(error.errno or 0), argv[0]) from None
+        except BaseException:
+            process.abandon()
+            raise
+        return process
+
+    async def _send(self, descriptors: list[int]) -> None:
+        for attempt in (1, 2):
+            if self._requests is None:
+                self._open()
+            requests = self._requests
+            assert requests is not None
+            try:
+                socket.send_fds(requests, [b"c"], descriptors)
+                return
+            except BlockingIOError:
+                await _writable(requests.fileno())
+                socket.send_fds(requests, [b"c"], descriptors)
+                return
+            except (BrokenPipeError, ConnectionResetError):
+                # Somebody killed the warden. Its keepers go on watching their commands; the next ones get a new warden.
+                self.close()
+                if attempt == 2:
+                    raise
+
+    def _open(self) -> None:
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        code = "import sys; sys.path.append(sys.argv[1]); import warden; warden.main()"
+        folder = str(Path(__file__).parent)
+        with theirs:
+            self._warden = subprocess.Popen(
+                [sys.executable, "-I", "-S", "-c", code, folder, str(os.getpid())],
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={},
+                cwd="/",
+                start_new_session=True,
+            )
+        self._requests = ours
+
+    def close(self) -> None:
+        """Let the warden end. Everything it has started and that still runs is killed."""
+        if self._requests is not None:
+            self._requests.close()
+            self._requests = None
+        if self._warden is not None:
+            warden, self._warden = self._warden, None
+            if warden.poll() is None:
+                _reap_in_background(warden)
+
+
+_ending: set[asyncio.Future[object]] = set()
+
+
+def _reap_in_background(warden: subprocess.Popen[bytes]) -> None:
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        warden.wait()
+        return
+    future = loop.run_in_executor(None, warden.wait)
+    _ending.add(future)
+    future.add_done_callback(_ending.discard)
+
+
+class _Plumbing:
+    """The descriptors of one command: `given` for its side, in order 0, 1, 2 (and 3 for the script), and ours."""
+
+    def __init__(self, stdin: bytes | AsyncIterator[bytes], script: str | None, pty: bool) -> None:
+        self.given: list[int] = []
+        self.outputs: dict[int, int] = {}
+        self.input = -1
+        self.pty = pty
+        self.stdin = stdin
+        try:
+            if pty:
+                self._open_terminal()
+            else:
+                self._open_pipes()
+            if script is not None:
+                self.given.append(_file_with(script.encode("utf-8", "surrogateescape")))
+        except BaseException:
+            self.close_given()
+            self.close()
+            raise
+
+    def _open_pipes(self) -> None:
+        if isinstance(self.stdin, bytes):
+            self.given.append(_file_with(self.stdin) if self.stdin else os.open(os.devnull, os.O_RDONLY))
+        else:
+            readable, self.input = os.pipe()
+            os.set_blocking(self.input, False)
+            self.given.append(readable)
+        for stream in (1, 2):
+            readable, writable = os.pipe()
+            os.set_blocking(readable, False)
+            self.given.append(writable)
+            self.outputs[readable] = stream
+
+    def _open_terminal(self) -> None:
+        outer, inner = os.openpty()
+        self.given += [inner, os.dup(inner), os.dup(inner)]
+        self.outputs[outer] = 1
+        os.set_blocking(outer, False)
+        self.input = os.dup(outer)
+        termios.tcsetwinsize(outer, _WINDOW)
+        attributes = termios.tcgetattr(inner)
+        # What we type ourselves would come back as if the command had written it.
+        attributes[3] &= ~termios.ECHO
+        termios.tcsetattr(inner, termios.TCSANOW, attributes)
+
+    def close_given(self) -> None:
+        for descriptor in self.given:
+            os.close(descriptor)
+        self.given.clear()
+
+    def close(self) -> None:
+        for descriptor in self.outputs:
+            os.close(descriptor)
+        self.outputs.clear()
+        if self.input >= 0:
+            os.close(self.input)
+            self.input = -1
+
+
+def _file_with(data: bytes) -> int:
+    """A descriptor of a nameless file that holds `data`, at its beginning: nothing to feed, nothing `ps` could show."""
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("input", os.MFD_CLOEXEC)
+    else:
+        with tempfile.TemporaryFile() as file:
+            descriptor = os.dup(file.fileno())
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
+
+
+async def _writable(descriptor: int) -> None:
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Future[None] = loop.create_future()
+    loop.add_writer(descriptor, lambda: ready.done() or ready.set_result(None))
+    try:
+        await ready
+    finally:
+        loop.remove_writer(descriptor)
+
+
+class Process:
+    """A running command: its events, and what is left of it afterwards."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, control: socket.socket, plumbing: _Plumbing) -> None:
+        self._loop = loop
+        self._control = control
+        self._plumbing = plumbing
+        self._open = plumbing.outputs
+        self._reading: set[int] = set()
+        self._queue: deque[Output] = deque()
+        self._held = 0
+        self._waiter: asyncio.Future[None] | None = None
+        self._said = b""
+        self._failure: OSError | None = None
+        self._cwd = ""
+        self._started = False
+        self._code: int | None = None
+        self._complete = False
+        self._killed = False
+        self._timed_out = False
+        self._discarding = False
+        self._feeding: asyncio.Task[None] | None = None
+        self._timers: list[asyncio.TimerHandle] = []
+        self.gone: asyncio.Future[None] = loop.create_future()
+        """Done when nothing of the command is left, background children included."""
+
+    async def begin(self, request: dict[str, object]) -> None:
+        """Hand the request over and wait until the program runs, or raise why it does not."""
+        self._cwd = os.fsdecode(request["cwd"])  # type: ignore[arg-type]
+        data = marshal.dumps(request)
+        data = struct.pack(">I", len(data)) + data
+        self._loop.add_reader(self._control.fileno(), self._hear)
+        try:
+            sent = self._control.send(data)
+        except BlockingIOError:
+            sent = 0
+        if sent < len(data):
+            await self._loop.sock_sendall(self._control, data[sent:])
+        for descriptor in self._open:
+            self._read_from(descriptor)
+        while not self._started and self._failure is None:
+            await self._wait()
+        if self._failure is not None:
+            raise self._failure
+        if self._plumbing.input >= 0:
+            self._feeding = self._loop.create_task(self._feed())
+
+    async def events(self, timeout: float | None) -> AsyncIterator[Output | Exited]:
+        """The output as it comes, then the end. Leaving early kills the process tree and waits for that."""
+        if timeout is not None:
+            self._timers.append(self._loop.call_later(timeout, self._expire))
+        try:
+            while True:
+                while self._queue:
+                    output = self._queue.popleft()
+                    self._held -= len(output.data)
+                    yield output
+                self._resume()
+                if self._complete:
+                    break
+                await self._wait()
+            yield Exited(code=124 if self._timed_out else self._code or 0, timed_out=self._timed_out)
+        finally:
+            for timer in self._timers:
+                timer.cancel()
+            if not self._complete:
+                self.kill()
+                await self.wait_until_gone()
+            self._let_go()
+
+    # -------------------------------------------------------------------------------------------------- ending
+
+    def kill(self) -> None:
+        """Ask every process of the command to end, and kill it shortly afterwards. Returns at once."""
+        if self._killed or self.gone.done():
+            return
+        self._killed = True
+        try:
+            self._control.send(b"K")
+        except OSError:
+            pass  # the keeper is gone, and with it the command
+
+    async def wait_until_gone(self) -> None:
+        """Wait until nothing is left of a killed command; not longer than a few seconds."""
+        await asyncio.wait([self.gone], timeout=_GONE_SECONDS)
+
+    def abandon(self) -> None:
+        """Forget a command that did not start."""
+        self._finish_control()
+        self._let_go()
+
+    def _expire(self) -> None:
+        if self._code is None:
+            self._timed_out = True
+            self.kill()
+            self._timers.append(self._loop.call_later(_GONE_SECONDS, self._give_up))
+
+    def _give_up(self) -> None:
+        self._complete = True
+        self._wake()
+
+    def _let_go(self) -> None:
+        """Nobody reads the events any more. Background children may still write: their output goes nowhere."""
+        if self._feeding is not None:
+            self._feeding.cancel()
+        self._queue.clear()
+        self._held = 0
+        self._discarding = True
+        if self.gone.done():
+            for descriptor in list(self._open):
+                self._close_output(descriptor)
+        else:
+            self._resume()
+
+    # ------------------------------------------------------------------------------------------------- hearing
+
+    def _hear(self) -> None:
+        """Take in what the keeper says."""
+        try:
+            said = self._control.recv(256)
+        except BlockingIOError:
+            return
+        except OSError:
+            said = b""
+        if not said:
+            self._finish_control()
+            return
+        self._said += said
+        while len(self._said) >= 5:
+            kind, number = self._said[:1], int.from_bytes(self._said[1:5], "big")
+            self._said = self._said[5:]
+            if kind == b"S":
+                self._started = True
+            elif kind == b"X":
+                self._ended(number)
+            else:
+                self._failure = OSError(number, os.strerror(number), self._cwd if kind == b"D" else None)
+        self._wake()
+
+    def _ended(self, code: int) -> None:
+        self._code = code
+        self._take_what_is_there()
+        if not self._open:
+            self._complete = not self._timed_out
+        elif not self._timed_out:
+            self._timers.append(self._loop.call_later(_DRAIN_SECONDS, self._give_up))
+
+    def _finish_control(self) -> None:
+        if self.gone.done():
+            return
+        self._loop.remove_reader(self._control.fileno())
+        self._control.close()
+        self.gone.set_result(None)
+        if not self._started and self._failure is None:
+            self._failure = OSError(errno.ECHILD, "The process that starts commands was killed.")
+        if self._code is None:
+            self._code = 137  # the keeper was killed
+        self._take_what_is_there()
+        for descriptor in list(self._open):
+            if self._discarding or descriptor not in self._reading:
+                self._close_output(descriptor)
+        self._complete = True
+        self._wake()
+
+    # ------------------------------------------------------------------------------------------------- reading
+
+    def _read_from(self, descriptor: int) -> None:
+        self._reading.add(descriptor)
+        self._loop.add_reader(descriptor, self._readable, descriptor)
+
+    def _readable(self, descriptor: int) -> None:
+        if self._receive(descriptor) and self._held >= _HELD_AT_MOST:
+            for each in list(self._reading):
+                self._loop.remove_reader(each)
+            self._reading.clear()
+        self._wake()
+
+    def _receive(self, descriptor: int) -> bool:
+        """Read once; false when there is nothing (now, or ever again)."""
+        try:
+            data = os.read(descriptor, _CHUNK)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            if error.errno != errno.EIO:  # a pseudo-terminal that nobody has open
+                raise
+            data = b""
+        if not data:
+            stream_ended = descriptor
+            self._close_output(stream_ended)
+            if not self._open and self._code is not None and not self._timed_out:
+                self._complete = True
+            return False
+        if not self._discarding:
+            self._queue.append(Output(data, self._open[descriptor]))
+            self._held += len(data)
+        return True
+
+    def _take_what_is_there(self) -> None:
+        """What the command wrote before its end lies in the pipes: at most what they hold, so this comes to an end."""
+        for descriptor in list(self._open):
+            taken = 0
+            while taken < _HELD_AT_MOST and descriptor in self._open and self._receive(descriptor):
+                taken += _CHUNK
+
+    def _resume(self) -> None:
+        if self._held < _HELD_AT_MOST // 2 and len(self._reading) < len(self._open):
+            for descriptor in self._open:
+                if descriptor not in self._reading:
+                    self._read_from(descriptor)
+
+    def _close_output(self, descriptor: int) -> None:
+        if descriptor in self._reading:
+            self._reading.discard(descriptor)
+            self._loop.remove_reader(descriptor)
+        del self._open[descriptor]
+        os.close(descriptor)
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def _wait(self) -> None:
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    # ------------------------------------------------------------------------------------------------- feeding
+
+    async def _feed(self) -> None:
+        """Write standard input where it is a pipe or a terminal."""
+        stdin = self._plumbing.stdin
+        try:
+            if isinstance(stdin, bytes):
+                await self._write(stdin)
+            else:
+                async for data in stdin:
+                    await self._write(data)
+            if self._plumbing.pty:
+                # Control-D: once for the text before it where that does not end with a newline, once for the end.
+                await self._write(b"\x04\x04" if stdin else b"\x04")
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+        finally:
+            with contextlib.suppress(OSError):
+                os.close(self._plumbing.input)
+            self._plumbing.input = -1
+
+    async def _write(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            try:
+                view = view[os.write(self._plumbing.input, view) :]
+            except BlockingIOError:
+                await _writable(self._plumbing.input)

@@ -1,0 +1,444 @@
+"""The warden: a small process beside the host that starts every command and never lets one outlive the host.
+
+This file runs on its own (`python -I -S`, standard library only, and of that as little as possible: it starts in a few
+milliseconds and every command is a fork of it). The host passes it, for each command, one message with file descriptors
+(control socket, standard input, output, error, and the script where there is one). The warden forks a *keeper* for the
+command, and the keeper starts the program in a session of its own.
+
+A keeper is the *subreaper* of its command (Linux, `prctl(2)` PR_SET_CHILD_SUBREAPER): whatever the command starts stays a
+descendant of the keeper, also after `setsid`, `nohup` or a double fork, and however its environment was changed. So
+"kill the command" has an exact meaning: freeze and kill every descendant until `waitpid` says there is none. It happens
+when the host asks for it, when the control socket closes, and when the host's process ends, however it ends. A keeper
+that was itself killed leaves its command to the warden, which is a subreaper too and kills it.
+
+Where there is no subreaper (macOS) the same is done for the descendants `ps` shows and for the command's session; a
+process that has both left the session and lost its parent before it is looked for escapes there.
+
+Control socket, host to keeper: one request (4 bytes length, then `marshal`), later `K` to kill, or end of file, which
+means the same. Keeper to host, 5 bytes each: `S` + process id, `E` + errno of the program, `D` + errno of the directory,
+`X` + exit code; end of file means that nothing of the command is left.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import marshal
+import os
+import select
+import sys
+import time
+
+import _signal as signal  # the C module: the public one imports enum, which doubles the start-up time
+import _socket as socket  # as above
+
+SCRIPT_FD = 3
+"""Where a command finds its script (`sh /dev/fd/3`)."""
+
+MAX_FDS = 6
+_PR_SET_CHILD_SUBREAPER = 36
+_prctl = getattr(ctypes.CDLL(None), "prctl", None)
+
+
+def main() -> None:
+    """Serve the host on the socket that is standard input, until it closes or the host's process is gone."""
+    requests = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, os.dup(0))
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(null, descriptor)
+    os.close(null)
+    _become_subreaper()
+    _prefer_to_be_killed_when_memory_is_short()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+        # `pkill python` in a command must not take the guard away. Its end is the host's end.
+        signal.signal(number, signal.SIG_IGN)
+    children = _watch_children()
+    host = _watch_host(int(sys.argv[2]))
+    keepers: set[int] = set()
+    poll = select.poll()
+    for descriptor in (requests.fileno(), children, host):
+        if descriptor >= 0:
+            poll.register(descriptor, select.POLLIN)
+    while True:
+        ready = {descriptor for descriptor, _ in poll.poll()}
+        if children in ready:
+            _reap(children, keepers)
+        if host in ready:
+            break
+        if requests.fileno() in ready:
+            descriptors = _receive(requests)
+            if not descriptors:
+                break
+            pid = os.fork()
+            if pid == 0:
+                requests.close()
+                _Keeper(descriptors, host).keep()
+            keepers.add(pid)
+            for descriptor in descriptors:
+                os.close(descriptor)
+    os.close(requests.detach())
+    # The keepers see the same end and clear up; wait for them, and for what a killed keeper left.
+    while True:
+        try:
+            pid, _ = os.waitpid(-1, 0)
+        except ChildProcessError:
+            break
+        keepers.discard(pid)
+        _kill_strays(keepers)
+    os._exit(0)
+
+
+def _reap(children: int, keepers: set[int]) -> None:
+    _drain(children)
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            return
+        keepers.discard(pid)
+        if os.WIFSIGNALED(status):
+            _kill_strays(keepers)
+
+
+def _kill_strays(keepers: set[int]) -> None:
+    """Kill the children that are no keepers: what is left of commands whose keeper was killed."""
+    me = os.getpid()
+    for pid, parent in _processes():
+        if parent == me and pid not in keepers:
+            _kill_tree(pid)
+            _kill(pid, me, signal.SIGKILL)
+
+
+class _Keeper:
+    """Starts one command, reports its end, and kills what is left of it when told."""
+
+    def __init__(self, descriptors: list[int], host: int) -> None:
+        self.control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, descriptors[0])
+        self.descriptors = descriptors[1:]
+        self.host = host
+        self.command = 0
+        self.killing = False
+
+    def keep(self) -> None:
+        """Never returns."""
+        try:
+            _become_subreaper()
+            self.children = _watch_children()
+            try:
+                self._start(self._request())
+            finally:
+                for descriptor in self.descriptors:
+                    os.close(descriptor)
+            self._watch()
+        finally:
+            os._exit(0)
+
+    def _request(self) -> dict[str, object]:
+        data = b""
+        while len(data) < 4 or len(data) < 4 + int.from_bytes(data[:4], "big"):
+            more = self.control.recv(1 << 20)
+            if not more:
+                os._exit(0)
+            data += more
+        request: dict[str, object] = marshal.loads(data[4:])
+        return request
+
+    def _start(self, request: dict[str, object]) -> None:
+        try:
+            os.chdir(request["cwd"])  # type: ignore[arg-type]
+        except OSError as error:
+            self._say(b"D", error.errno or 0)
+            os._exit(0)
+        argv: list[bytes] = request["argv"]  # type: ignore[assignment]
+        env: dict[bytes, bytes] = request["env"]  # type: ignore[assignment]
+        # The shell's `cd` and tools that print where they are go by PWD.
+        env[b"PWD"] = request["cwd"]  # type: ignore[assignment]
+        terminal: bytes = request["terminal"]  # type: ignore[assignment]
+        try:
+            program = _find(argv[0], env.get(b"PATH", os.defpath.encode()))
+            if terminal:
+                self.command = _start_in_terminal(program, argv, env, self.descriptors)
+            else:
+                self.command = _start(program, argv, env, self.descriptors)
+        except OSError as error:
+            self._say(b"E", error.errno or 0)
+            os._exit(0)
+        self._say(b"S", self.command)
+
+    def _say(self, kind: bytes, number: int) -> None:
+        try:
+            self.control.sendall(kind + number.to_bytes(4, "big"))
+        except OSError:
+            pass  # the host is gone, which the watch below sees
+
+    def _watch(self) -> None:
+        poll = select.poll()
+        for descriptor in (self.control.fileno(), self.children, self.host):
+            if descriptor >= 0:
+                poll.register(descriptor, select.POLLIN)
+        if self._reap():
+            return
+        while True:
+            ready = {descriptor for descriptor, _ in poll.poll()}
+            if self.children in ready and self._reap():
+                return
+            if self.host in ready:
+                self._kill(0.4)
+            elif self.control.fileno() in ready:
+                order = self.control.recv(1)
+                self._kill(0.4 if order != b"9" else 0.0)
+
+    def _reap(self) -> bool:
+        """Take in what has ended; true when nothing is left."""
+        _drain(self.children)
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return True
+            if pid == 0:
+                return False
+            if pid == self.command:
+                self.command = 0
+                code = 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+                self._say(b"X", code)
+
+    def _kill(self, grace: float) -> None:
+        """Ask everything to end, wait for it `grace` seconds, then kill. Returns never: at the end nothing is left."""
+        if grace:
+            me = os.getpid()
+            for pid, parent in _descendants(me):
+                # A stopped process cannot answer; an interactive shell heeds only the hang-up.
+                for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCONT):
+                    _kill(pid, parent, number)
+            if self._all_ended(grace):
+                os._exit(0)
+        while True:
+            _kill_tree(os.getpid(), self.command)
+            if self._all_ended(1.0):
+                os._exit(0)
+
+    def _all_ended(self, seconds: float) -> bool:
+        poll = select.poll()
+        poll.register(self.children, select.POLLIN)
+        until = time.monotonic() + seconds
+        while not self._reap():
+            left = until - time.monotonic()
+            if left <= 0 or not poll.poll(left * 1000):
+                return self._reap()
+        return True
+
+
+# ---------------------------------------------------------------------------------------------------- starting
+
+
+def _find(program: bytes, path: bytes) -> bytes:
+    if b"/" in program:
+        return program
+    for directory in path.split(b":"):
+        candidate = os.path.join(directory or b".", program)
+        if os.access(candidate, os.X_OK) and not os.path.isdir(candidate):  # noqa: PTH112
+            return candidate
+    raise FileNotFoundError(2, "No such program")
+
+
+_HEEDED = (
+    signal.SIGPIPE,
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGHUP,
+    signal.SIGQUIT,
+    signal.SIGCHLD,
+    signal.SIGXFSZ,
+)
+"""Signals that this process treats in its own way and a command must find as usual."""
+
+
+def _start(program: bytes, argv: list[bytes], env: dict[bytes, bytes], descriptors: list[int]) -> int:
+    # The targets 0 to 2 are no received descriptors (this process keeps them open), and the script's 3 comes last,
+    # so no descriptor is overwritten before it is used.
+    actions = [(os.POSIX_SPAWN_DUP2, source, target) for target, source in enumerate(descriptors)]
+    return os.posix_spawn(program, argv, env, file_actions=actions, setsid=True, setsigmask=(), setsigdef=_HEEDED)
+
+
+def _start_in_terminal(program: bytes, argv: list[bytes], env: dict[bytes, bytes], descriptors: list[int]) -> int:
+    """As `_start`, with the first descriptor as the controlling terminal."""
+    failed, failure = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        number = 0
+        try:
+            signal.set_wakeup_fd(-1)
+            os.login_tty(descriptors[0])
+            if len(descriptors) > 3:
+                os.dup2(descriptors[3], SCRIPT_FD)
+            for heeded in _HEEDED:
+                signal.signal(heeded, signal.SIG_DFL)
+            os.execve(program, argv, env)
+        except OSError as error:
+            number = error.errno or 0
+        finally:
+            os.write(failure, number.to_bytes(4, "big"))
+            os._exit(127)
+    os.close(failure)
+    number = os.read(failed, 4)
+    os.close(failed)
+    if number:
+        os.waitpid(pid, 0)
+        raise OSError(int.from_bytes(number, "big"), "exec")
+    return pid
+
+
+# ---------------------------------------------------------------------------------------------------- watching
+
+
+def _watch_children() -> int:
+    """A descriptor that becomes readable when a child ends."""
+    readable, writable = os.pipe()
+    os.set_blocking(readable, False)
+    os.set_blocking(writable, False)
+    signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    return readable
+
+
+def _watch_host(pid: int) -> int:
+    """A descriptor that becomes readable when the host's process ends; -1 where the system has none.
+
+    The closing of the host's sockets says the same, unless a process the host forked holds copies of them.
+    """
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        return -1
+
+
+def _drain(descriptor: int) -> None:
+    try:
+        while os.read(descriptor, 4096):
+            pass
+    except BlockingIOError:
+        pass
+
+
+def _receive(requests: socket.socket) -> list[int]:
+    """The descriptors of one request; empty when the host has closed."""
+    size = 4
+    _, ancillary, _, _ = requests.recvmsg(1, socket.CMSG_SPACE(MAX_FDS * size), getattr(socket, "MSG_CMSG_CLOEXEC", 0))
+    descriptors: list[int] = []
+    for level, kind, data in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            whole = len(data) - len(data) % size
+            descriptors += [int.from_bytes(data[i : i + size], sys.byteorder) for i in range(0, whole, size)]
+    for descriptor in descriptors:
+        os.set_inheritable(descriptor, False)
+    return descriptors
+
+
+# ----------------------------------------------------------------------------------------------------- killing
+
+
+def _processes() -> list[tuple[int, int]]:
+    """Every process with its parent."""
+    found = []
+    try:
+        names = os.listdir("/proc")
+    except OSError:
+        return _processes_of_ps()
+    for name in names:
+        if name.isdigit():
+            parent = _parent(int(name))
+            if parent >= 0:
+                found.append((int(name), parent))
+    return found
+
+
+def _parent(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123
+            # The program's name stands in parentheses and may hold anything.
+            return int(file.read().rpartition(b")")[2].split()[1])
+    except (OSError, IndexError, ValueError):
+        return -1
+
+
+def _processes_of_ps() -> list[tuple[int, int]]:
+    with os.popen("ps -Ao pid=,ppid=") as listing:  # noqa: S605
+        return [(int(pid), int(parent)) for pid, parent in (line.split() for line in listing)]
+
+
+def _descendants(root: int) -> list[tuple[int, int]]:
+    """The descendants of `root`, each after its parent."""
+    by_parent: dict[int, list[int]] = {}
+    for pid, parent in _processes():
+        by_parent.setdefault(parent, []).append(pid)
+    found: list[tuple[int, int]] = []
+    level = [root]
+    while level:
+        parent = level.pop(0)
+        for pid in by_parent.get(parent, ()):
+            found.append((pid, parent))
+            level.append(pid)
+    return found
+
+
+def _kill_tree(root: int, session: int = 0) -> None:
+    """Kill every descendant of `root`: first freeze them until no new one appears, so that none can fork away."""
+    frozen: set[int] = set()
+    tree = _descendants(root)
+    while any(pid not in frozen for pid, _ in tree):
+        for pid, parent in tree:
+            if pid not in frozen:
+                _kill(pid, parent, signal.SIGSTOP)
+                frozen.add(pid)
+        tree = _descendants(root)
+    for pid, parent in tree:
+        _kill(pid, parent, signal.SIGKILL)
+    if session:
+        try:
+            os.killpg(session, signal.SIGKILL)
+        except OSError:
+            pass
+
+
+def _kill(pid: int, parent: int, number: int) -> None:
+    """Send a signal to exactly the process that was seen: its number may belong to another one by now."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except AttributeError:
+        try:
+            os.kill(pid, number)
+        except OSError:
+            pass
+        return
+    except OSError:
+        return
+    try:
+        # An orphan is this process's child by now.
+        if _parent(pid) in (parent, os.getpid()):
+            signal.pidfd_send_signal(descriptor, number)
+    except OSError:
+        pass
+    finally:
+        os.close(descriptor)
+
+
+def _become_subreaper() -> None:
+    """From now on this process inherits orphaned descendants. Not inherited by forks; Linux only."""
+    if _prctl is not None:
+        _prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _prefer_to_be_killed_when_memory_is_short() -> None:
+    """Commands inherit this: when memory runs out the kernel ends them rather than the host."""
+    try:
+        descriptor = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+    except OSError:
+        return
+    try:
+        os.write(descriptor, b"500")
+    except OSError:
+        pass
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,379 @@
+"""`Config`: all layers of one home, read at the first look at a value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from hermes_host.config import files
+from hermes_host.config.layers import (
+    Layer,
+    Origin,
+    document_layer,
+    environment_layers,
+    lookup,
+    override_layer,
+)
+from hermes_host.config.original import FEATURES
+from hermes_host.config.paths import join_path, split_path
+from hermes_host.config.problems import Problem, nearest
+from hermes_host.config.secrets import Secrets, looks_secret
+from hermes_host.errors import ConfigError, HermesError, NotFound
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hermes_host.config.view import Decoded, View
+
+__all__ = ["Config", "Declaration"]
+
+T = TypeVar("T")
+
+_HOST_SECTIONS = {
+    "model": "ModelSection",
+    "agent": "AgentSection",
+    "terminal": "TerminalSection",
+    "approvals": "ApprovalsSection",
+    "sessions": "SessionsSection",
+    "plugins": "PluginsSection",
+    "display": "DisplaySection",
+    "toolsets": "Toolsets",
+    "platform_toolsets": "PlatformToolsets",
+    "timezone": "Timezone",
+}
+
+
+class Declaration:
+    """A section, who declared it, and its type, which is loaded at the first look."""
+
+    def __init__(self, section: str, plugin: str, load: Callable[[], Any]) -> None:
+        self.section = section
+        self.plugin = plugin
+        self._load = load
+
+    @cached_property
+    def kind(self) -> Any:
+        """The section's type, None when it cannot be loaded (`problem` then says why)."""
+        self.problem: Problem | None = None
+        try:
+            return self._load()
+        except (HermesError, ImportError, AttributeError) as error:
+            self.problem = Problem(
+                self.section, f"The settings of plugin {self.plugin!r} cannot be checked: {error}", level="warning"
+            )
+            return None
+
+
+class Config:
+    """The configuration of one home. Reading never raises for what a file holds: see `problems`.
+
+    Layers, the later wins: declared defaults, `config.yaml`, the project's `.hermes/config.yaml` where the user trusts
+    it, the environment (with `.env` over it), the command line.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        *,
+        environ: Mapping[str, str],
+        overrides: Mapping[str, Any] | None = None,
+        project: Path | None = None,
+        secrets: Secrets | None = None,
+    ) -> None:
+        self.home = home
+        self.file = home / "config.yaml"
+        self.project = project
+        self.environ = environ
+        self.secrets = secrets if secrets is not None else Secrets(home, environ)
+        self._overrides = dict(overrides or {})
+        self._declarations: dict[str, list[Declaration]] = {}
+        self._forget()
+        for section, attribute in _HOST_SECTIONS.items():
+            self.declare(section, plugin="hermes-host", load=_host_section(attribute))
+
+    @classmethod
+    def load(
+        cls,
+        home: Path,
+        *,
+        environ: Mapping[str, str],
+        overrides: Mapping[str, Any] | None = None,
+        project: Path | None = None,
+        secrets: Secrets | None = None,
+    ) -> Config:
+        """The configuration of that home; nothing is read yet. `project` is the project's directory.
+
+        Pass the host's `secrets`, so that what is found in config.yaml is redacted too.
+        """
+        return cls(home, environ=environ, overrides=overrides, project=project, secrets=secrets)
+
+    def _forget(self) -> None:
+        self._layers: list[Layer] | None = None
+        self._found: list[Problem] = []
+        self._views: dict[str, View] = {}
+        self._decoded: dict[tuple[str, int], tuple[Any, Decoded]] = {}
+
+    def reload(self) -> None:
+        """Read everything anew at the next look."""
+        self._forget()
+
+    # ---------------------------------------------------------------------------------------------- declare
+
+    def declare(
+        self, section: str, kind: Any = None, plugin: str = "", *, load: Callable[[], Any] | None = None
+    ) -> None:
+        """Say who owns a section and what its type is. `load` gives the type at the first look instead of now.
+
+        Several plugins may share a section; each sees its own settings.
+        """
+        self._declarations.setdefault(section, []).append(Declaration(section, plugin, load or (lambda: kind)))
+        self._views.pop(section, None)
+        self._decoded = {key: value for key, value in self._decoded.items() if key[0] != section}
+
+    @property
+    def declarations(self) -> Sequence[Declaration]:
+        """All declared sections, sorted by name."""
+        return [each for section in sorted(self._declarations) for each in self._declarations[section]]
+
+    def kinds(self, section: str) -> Sequence[Any]:
+        """The types declared for a section."""
+        return [each.kind for each in self._declarations.get(section, ()) if each.kind is not None]
+
+    # ------------------------------------------------------------------------------------------------- read
+
+    @overload
+    def section(self, name: str, kind: type[T], *, plugin: str = "") -> T: ...
+    @overload
+    def section(self, name: str, kind: None = None, *, plugin: str = "") -> Any: ...
+    def section(self, name: str, kind: Any = None, *, plugin: str = "") -> Any:
+        """The section's settings with defaults filled in; what is wrong is in `problems` and replaced by its default.
+
+        Without `kind`: as `plugin` declared it, or as its first declaration says. Raises `NotFound` for a section
+        nobody declared.
+        """
+        if kind is None:
+            declared = self._declarations.get(name, [])
+            chosen = [each for each in declared if each.plugin == plugin] or declared
+            kind = next((each.kind for each in chosen if each.kind is not None), None)
+        if kind is None:
+            near = nearest(name, self._declarations)
+            raise NotFound(f"There is no section {name!r}.", remedy=f"Did you mean {near!r}?" if near else "")
+        return self._decode(name, kind).value
+
+    def raw(self, name: str) -> Any:
+        """The section as all layers have it, with `${VAR}` expanded but not validated; None where it is absent."""
+        from hermes_host.config.placeholders import written_out
+
+        return written_out(self._view(name).merged)
+
+    def get(self, path: str) -> Any:
+        """The setting in force at a dotted path. Raises `NotFound`, naming the nearest one, where there is none."""
+        from hermes_host.config.kinds import fields_of, struct_in
+
+        section, *rest = split_path(path)
+        if section not in self._declarations:
+            if self._view(section).merged is None:
+                near = nearest(section, self._declarations)
+                raise NotFound(f"There is no section {section!r}.", remedy=f"Did you mean {near!r}?" if near else "")
+            value = self.raw(section)
+        else:
+            kinds = self.kinds(section)
+            kind = next((each for each in kinds if rest and struct_in(each) and rest[0] in fields_of(each)), None)
+            value = self.section(section, kind or (kinds[0] if kinds else None))
+        for position, part in enumerate(rest):
+            names = _names_in(value)
+            if part not in names:
+                near = nearest(part, names)
+                remedy = f"Did you mean {join_path((section, *rest[:position], near))!r}?" if near else ""
+                raise NotFound(f"There is no setting {path!r}.", remedy=remedy)
+            value = names[part]
+        return value
+
+    def origin(self, path: str) -> Origin:
+        """Where the setting in force comes from."""
+        parts = split_path(path)
+        layer = self._origin_layer(parts)
+        return layer.origin if layer is not None else "default"
+
+    def where(self, path: str) -> str:
+        """The file and line, or the variable, the setting in force was read from; empty for a default."""
+        parts = split_path(path)
+        layer = self._origin_layer(parts)
+        return layer.where(parts) if layer is not None else ""
+
+    def _origin_layer(self, parts: tuple[str, ...]) -> Layer | None:
+        view = self._view(parts[0])
+        passed = 0
+        for kind in self.kinds(parts[0]):
+            if view.merged is not None:
+                passed = max(passed, self._decode(parts[0], kind).passed_over.get(parts, 0))
+        layers = [layer for layer, value in view.values if lookup(value, parts[1:]) is not None]
+        return layers[passed] if passed < len(layers) else None
+
+    # --------------------------------------------------------------------------------------------- problems
+
+    @property
+    def problems(self) -> Sequence[Problem]:
+        """Everything that is wrong with the files, the environment and the command line, all at once."""
+        problems = [*self.secrets.problems]
+        layers = self.layers
+        problems += self._found
+        names = list(dict.fromkeys(name for layer in layers for name in layer.data))
+        for name in names:
+            if name not in self._declarations:
+                problems += self._unknown_section(name)
+                continue
+            problems += self._view(name).problems
+            for declaration in self._declarations[name]:
+                if declaration.kind is not None:
+                    problems += self._decode(name, declaration.kind).problems
+                elif declaration.problem is not None:
+                    problems.append(declaration.problem)
+        return list(dict.fromkeys(problems))
+
+    @property
+    def unclaimed(self) -> Sequence[Problem]:
+        """Settings of Hermes Agent whose feature no installed plugin brings: they are kept, and do nothing."""
+        from hermes_host.config.kinds import kind_at
+
+        found = []
+        for path, feature in FEATURES.items():
+            section, *rest = path.split(".")
+            claimed = any(kind_at(kind, tuple(rest)) is not None for kind in self.kinds(section))
+            for layer in self.layers:
+                if not claimed and path != "_config_version" and lookup(layer.data, (section, *rest)) is not None:
+                    message = (
+                        f"This belongs to {feature}, which no installed plugin brings; it is kept and does nothing."
+                    )
+                    found.append(Problem(path, message, "", "warning", layer.where((section, *rest))))
+                    break
+        return found
+
+    def _unknown_section(self, name: str) -> Iterator[Problem]:
+        layer = next(layer for layer in self.layers if name in layer.data)
+        where = layer.where((name,))
+        if name in FEATURES:
+            return
+        if name.isupper() or looks_secret(name):
+            remedy = f"Move it into {self.secrets.file}: hermes config set {name} -"
+            yield Problem(name, "Variables do not belong in config.yaml.", remedy, "warning", where)
+            return
+        near = nearest(name, [*self._declarations, *FEATURES])
+        remedy = (
+            f"Did you mean {near!r}?" if near else "Is the plugin it belongs to installed? See `hermes plugins list`."
+        )
+        yield Problem(name, "There is no section of this name.", remedy, "warning", where)
+
+    # ----------------------------------------------------------------------------------------------- layers
+
+    @property
+    def layers(self) -> Sequence[Layer]:
+        """The layers, strongest first, the defaults left out."""
+        if self._layers is None:
+            self._found = []
+            self._layers = [*self._read_layers()][::-1]
+        return self._layers
+
+    def _read_layers(self) -> Iterator[Layer]:
+        yield from self._file_layer()
+        if self.project is not None:
+            yield from self._project_layer(self.project)
+        set_in_file = {name: value for name, value in self.secrets.variables.items() if value}
+        yield from environment_layers({**self.environ, **set_in_file})
+        for path, value in self._overrides.items():
+            try:
+                yield override_layer({path: value})
+            except ConfigError as error:
+                self._found.append(Problem(path, error.message, error.remedy, where="the command line"))
+
+    def _file_layer(self) -> Iterator[Layer]:
+        try:
+            text = files.read_text(self.file)
+        except ConfigError as error:
+            self._found.append(Problem(self.file.name, error.message, error.remedy, where=str(self.file)))
+            return
+        if text is not None and text.strip():
+            from hermes_host.config.document import read
+
+            document = read(str(self.file), text)
+            self._found += document.problems
+            yield document_layer("file", document, placeholders=True)
+
+    def _project_layer(self, project: Path) -> Iterator[Layer]:
+        from hermes_host.config import trust
+
+        name = str(project / ".hermes" / "config.yaml")
+        try:
+            file = trust.read_project(project)
+        except ConfigError as error:
+            self._found.append(Problem(name, error.message, error.remedy, "warning"))
+            return
+        if file is None or file.path == self.file.resolve():
+            return
+        if not trust.is_trusted(self.home, file):
+            message = "This project has settings of its own, which are not trusted as they stand and not used."
+            self._found.append(Problem(name, message, "See what they are: hermes config trust", "warning"))
+            return
+        from hermes_host.config.document import read
+
+        document = read(name, file.text, aliases=False)
+        self._found += document.problems
+        yield document_layer("project", document, placeholders=False)
+
+    def _view(self, name: str) -> View:
+        if name not in self._views:
+            from hermes_host.config.view import View
+
+            self._views[name] = View(name, self.layers, self.kinds(name), self.secrets)
+        return self._views[name]
+
+    def _decode(self, name: str, kind: Any) -> Decoded:
+        key = (name, id(kind))
+        if key not in self._decoded:
+            others = [each for each in self.kinds(name) if each is not kind]
+            # The type is kept beside the result, so that its id stays its own.
+            self._decoded[key] = kind, self._view(name).decode(kind, others)
+        return self._decoded[key][1]
+
+    # ------------------------------------------------------------------------------------------------ write
+
+    def set(self, path: str, value: Any, *, force: bool = False) -> None:
+        """Write one setting into config.yaml; every other line stays as it is.
+
+        Raises `ConfigError`, and changes nothing, when the value does not fit, the file is broken or cannot be written,
+        or (unless `force`) no such setting is known.
+        """
+        from hermes_host.config.writing import Writer
+
+        Writer(self).set(path, value, force=force)
+        self.reload()
+
+    def unset(self, path: str) -> None:
+        """Take one setting out of config.yaml. Raises `ConfigError` where it is not there or cannot be taken out."""
+        from hermes_host.config.writing import Writer
+
+        Writer(self).unset(path)
+        self.reload()
+
+
+def _host_section(attribute: str) -> Callable[[], Any]:
+    def load() -> Any:
+        from hermes_host.config import sections
+
+        return getattr(sections, attribute)
+
+    return load
+
+
+def _names_in(value: Any) -> Mapping[str, Any]:
+    if isinstance(value, Mapping):
+        return value
+    if isinstance(value, list):
+        return {str(index): item for index, item in enumerate(value)}
+    from hermes_host.config.kinds import fields_of, struct_in
+
+    kind = struct_in(type(value))
+    if kind is not None:
+        return {field.name: getattr(value, field.attribute) for field in fields_of(kind).values()}
+    return {}

@@ -20,7 +20,8 @@ INTRODUCTION = """\
 # Settings
 
 Every section of `config.yaml` that the host and the plugins of this repository know.
-[Configuration](../guide/configuration.md) says how to change one. `hermes config schema` prints the JSON schema of what is installed.
+[Configuration](../guide/configuration.md) says how to change one;
+`hermes config schema` prints the JSON schema of what is installed.
 """
 
 

@@ -1,0 +1,94 @@
+"""What all commands share: the global options and the one host of this process, made when it is first asked for."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from hermes_host.host import Host
+
+__all__ = ["Application", "application", "pass_host", "run_async"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass
+class Application:
+    """The state of one run of `hermes`: what was said before the command's name, and the host."""
+
+    model: str = ""
+    provider: str = ""
+    resume: str = ""
+    continue_last: bool = False
+    yolo: bool = False
+    blocked: tuple[str, ...] = ()
+    verbose: bool = False
+    _host: Host | None = field(default=None, repr=False)
+    _reported: set[str] = field(default_factory=set, repr=False)
+
+    @property
+    def host(self) -> Host:
+        """The host. Making it reads nothing; plugins and configuration are read when they are first looked at."""
+        if self._host is None:
+            from hermes_host.host import Host
+
+            self._host = Host(blocked=self.blocked)
+        return self._host
+
+    @property
+    def has_host(self) -> bool:
+        """Whether anything has needed the host so far."""
+        return self._host is not None
+
+    def report_problems(self) -> None:
+        """Say on standard error, one line for each and once, what is wrong with plugins."""
+        for problem in self.host.plugins.problems:
+            line = problem.line()
+            if line not in self._reported:
+                self._reported.add(line)
+                click.echo(f"hermes: {line}", err=True)
+
+
+def application() -> Application:
+    """The state of the running command."""
+    found = click.get_current_context().find_object(Application)
+    if found is None:
+        raise RuntimeError("No hermes command is running.")
+    return found
+
+
+def pass_host(function: Callable[Concatenate[Host, P], T]) -> Callable[P, T]:
+    """Give a command's function the host as its first argument. For plugins' commands as well.
+
+    ::
+
+        @click.command()
+        @click.argument("place")
+        @pass_host
+        def weather(host, place): ...
+    """
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        return function(application().host, *args, **kwargs)
+
+    return call
+
+
+def run_async(host: Host, work: Callable[[], Awaitable[T]]) -> T:
+    """Run `work` within the host's life: its sessions, terminals and providers are closed afterwards."""
+    import asyncio
+
+    async def inside() -> Any:
+        async with host:
+            return await work()
+
+    result: T = asyncio.run(inside())
+    return result

@@ -1,0 +1,191 @@
+"""Shows the events of a turn on a screen: text as it comes, tools as lines, all of it once per frame."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from hermes_host.cli.markdown import BlockSplitter, MarkdownRenderer
+from hermes_host.cli.narration import Narrator
+from hermes_host.events import (
+    ApprovalDecided,
+    ApprovalRequested,
+    Event,
+    ReasoningDelta,
+    SegmentFinished,
+    TextDelta,
+    ToolCallStarted,
+    ToolFinished,
+    ToolProgress,
+    ToolStarted,
+    TurnFinished,
+    TurnStarted,
+)
+from hermes_host.visible import one_line, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hermes_host.cli.screen import Screen
+
+__all__ = ["Renderer"]
+
+
+class Renderer:
+    """Takes events, one turn after another. A delta costs one list append; the rest is done per frame."""
+
+    def __init__(
+        self,
+        screen: Screen,
+        *,
+        show_reasoning: bool = False,
+        show_tools: bool = True,
+        streaming: bool = True,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._screen = screen
+        self._show_reasoning = show_reasoning
+        self._show_tools = show_tools
+        self._streaming = streaming
+        self._clock = clock
+        self._narrator = Narrator()
+        self._markdown = MarkdownRenderer(colour=screen.colour)
+        self._blocks = BlockSplitter()
+        self._text: list[str] = []
+        self._reasoning: list[str] = []
+        self._reasoned: list[str] = []
+        self._said = False
+        self._spaced = True
+        self._running: dict[str, tuple[str, float]] = {}
+        self._progress = ""
+        self._activity = ""
+        screen.before_frame.append(self._prepare)
+
+    def handle(self, event: Event) -> None:
+        """Show one event."""
+        kind = type(event)
+        if kind is TextDelta:
+            if self._streaming:
+                self._text.append(event.text)  # type: ignore[union-attr]
+        elif kind is ReasoningDelta:
+            if self._show_reasoning:
+                self._reasoning.append(event.text)  # type: ignore[union-attr]
+        else:
+            self._other(event)
+        self._screen.touch()
+
+    def show(self, markdown: str) -> None:
+        """Show Markdown that is not part of a turn, such as the answer of a slash command."""
+        blocks = BlockSplitter()
+        for block in [*blocks.feed(markdown), *blocks.end()]:
+            self._screen.print(self._markdown.render(block, self._screen.width))
+
+    def _other(self, event: Event) -> None:
+        match event:
+            case TurnStarted():
+                self._said = False
+                self._activity = "thinking"
+            case SegmentFinished():
+                self._end_segment(event)
+            case ToolCallStarted():
+                self._end_text()
+                self._activity = f"writing a call of {one_line(event.name)}"
+            case ToolStarted():
+                words = f"{one_line(event.name)} {one_line(event.shown, 60)}".rstrip()
+                self._running[event.call_id] = (words, self._clock())
+            case ToolProgress():
+                self._progress = (self._progress + event.text)[-400:]
+                return
+            case ApprovalRequested():
+                self._end_text()
+                self._activity = "waiting for your answer"
+            case ApprovalDecided() | ToolFinished():
+                self._activity = "thinking"
+            case TurnFinished():
+                self._end_turn()
+        if isinstance(event, ToolFinished):
+            self._running.pop(event.call_id, None)
+            self._progress = ""
+        self._narrate(event)
+
+    def _narrate(self, event: Event) -> None:
+        if not self._show_tools and isinstance(event, ToolFinished):
+            return
+        for line in self._narrator.lines(event):
+            self._flush_text()
+            self._screen.print_line(line)
+            self._spaced = False
+
+    # -------------------------------------------------------------------------------------------------- text
+
+    def _end_segment(self, event: SegmentFinished) -> None:
+        """The stretch of text is complete; it is shown whole where no deltas brought it."""
+        self._flush_text()
+        if not self._said:
+            self._show_blocks(self._blocks.feed(event.text))
+        self._said = False
+        self._end_text()
+
+    def _end_text(self) -> None:
+        """Show the open block as a finished one."""
+        self._flush_text()
+        self._flush_reasoning()
+        self._show_blocks(self._blocks.end())
+        self._screen.show_tail("")
+
+    def _end_turn(self) -> None:
+        self._end_text()
+        self._running.clear()
+        self._activity = self._progress = ""
+        self._screen.show_status("")
+        self._spaced = True
+
+    def _flush_text(self) -> None:
+        if self._text:
+            self._flush_reasoning()
+            text = "".join(self._text)
+            self._text.clear()
+            self._said = True
+            self._show_blocks(self._blocks.feed(text))
+
+    def _flush_reasoning(self) -> None:
+        """Thinking is over: keep it on the screen where the user wants that."""
+        if not self._reasoning and not self._reasoned:
+            return
+        text = "".join([*self._reasoned, *self._reasoning]).strip()
+        self._reasoning.clear()
+        self._reasoned.clear()
+        if text:
+            for row in visible(text).split("\n"):
+                self._screen.print(self._screen.styled_text(row, "dim"))
+            self._spaced = False
+
+    def _show_blocks(self, blocks: list[str]) -> None:
+        for block in blocks:
+            self._screen.print(("" if self._spaced else "\n") + self._markdown.render(block, self._screen.width))
+            self._spaced = False
+
+    # ------------------------------------------------------------------------------------------------- frames
+
+    def _prepare(self) -> None:
+        """What one frame needs: finished blocks above, the open one and the state below."""
+        if self._reasoning:
+            self._reasoned.append("".join(self._reasoning))
+            self._reasoning.clear()
+        self._flush_text()
+        if self._reasoned:
+            self._screen.show_tail(visible("".join(self._reasoned[-20:])), "dim", rows=3)
+        else:
+            self._screen.show_tail(self._open_text())
+        self._screen.show_status(self._state())
+
+    def _open_text(self) -> str:
+        text = self._blocks.open
+        return visible(text[-8 * self._screen.width :]) if text.strip() else ""
+
+    def _state(self) -> str:
+        if self._running:
+            words, began = next(reversed(self._running.values()))
+            progress = one_line(self._progress[-400:].strip().rpartition("\n")[2], 60)
+            return f"┊ {words}  {self._clock() - began:.0f}s  {progress}".rstrip()
+        return f"· {self._activity} …" if self._activity and not self._blocks.open else ""

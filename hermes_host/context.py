@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hermes_host.errors import NotFound, PluginError
 from hermes_host.protocols import Question, Questioner, Terminal
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from hermes_host.terminals import Shell, Terminals
 
 __all__ = ["PluginContext", "Services", "SessionContext", "ToolContext", "private_directory"]
@@ -187,6 +188,11 @@ class ToolContext:
             raise NotFound("No terminal backend is installed.", remedy="Try `pip install hermes-local`.")
         return self._terminals
 
+    @property
+    def has_terminal(self) -> bool:
+        """Whether a terminal backend is installed."""
+        return self._terminals is not None
+
     async def terminal(self) -> Terminal:
         """This session's terminal, opened on first use."""
         return await self.terminals.open(self.session)
@@ -199,9 +205,7 @@ class ToolContext:
         """Put a question to the user. None when nobody answers, or when nobody can be asked on this surface."""
         if self._questioner is None:
             return None
-        question = Question(
-            id=self.call_id, session_id=self.session.id, text=text, choices=choices, timeout=timeout
-        )
+        question = Question(id=self.call_id, session_id=self.session.id, text=text, choices=choices, timeout=timeout)
         return await self._questioner.ask(question)
 
     @property

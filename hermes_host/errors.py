@@ -107,9 +107,7 @@ class AuthFailed(ProviderError):
 class RateLimited(ProviderError):
     """Too many requests or no quota left. `retry_after` is in seconds, or None where the vendor did not say."""
 
-    def __init__(
-        self, message: str, *, remedy: str = "", status: int = 429, retry_after: float | None = None
-    ) -> None:
+    def __init__(self, message: str, *, remedy: str = "", status: int = 429, retry_after: float | None = None) -> None:
         super().__init__(message, remedy=remedy, status=status)
         self.retry_after = retry_after
 
@@ -117,9 +115,7 @@ class RateLimited(ProviderError):
 class Overloaded(ProviderError):
     """The vendor's side failed or is too busy. `retry_after` as in `RateLimited`."""
 
-    def __init__(
-        self, message: str, *, remedy: str = "", status: int = 503, retry_after: float | None = None
-    ) -> None:
+    def __init__(self, message: str, *, remedy: str = "", status: int = 503, retry_after: float | None = None) -> None:
         super().__init__(message, remedy=remedy, status=status)
         self.retry_after = retry_after
 

@@ -48,7 +48,7 @@ class _Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=_s
     """Base of all events."""
 
 
-class TurnStarted(_Event):
+class TurnStarted(_Event, frozen=True):
     """The user's message is stored and the turn begins."""
 
     session_id: str
@@ -57,38 +57,38 @@ class TurnStarted(_Event):
     """`provider:model`."""
 
 
-class TextDelta(_Event, gc=False):
+class TextDelta(_Event, frozen=True, gc=False):
     """More of the answer's text."""
 
     text: str
 
 
-class ReasoningDelta(_Event, gc=False):
+class ReasoningDelta(_Event, frozen=True, gc=False):
     """More of what the model thinks."""
 
     text: str
 
 
-class SegmentFinished(_Event):
+class SegmentFinished(_Event, frozen=True):
     """A stretch of text is complete. Not the end of the turn: tools and more text may follow."""
 
     text: str
 
 
-class ToolCallStarted(_Event):
+class ToolCallStarted(_Event, frozen=True):
     """The model has begun to write a tool call: the first sign of life before its arguments are complete."""
 
     name: str
 
 
-class MessageAdded(_Event):
+class MessageAdded(_Event, frozen=True):
     """A message was appended to the session: the model's, or the results of its calls."""
 
     message: Message
     message_id: str
 
 
-class ApprovalRequested(_Event):
+class ApprovalRequested(_Event, frozen=True):
     """A call waits for a person. Every field is what a front end shows, unchanged."""
 
     request_id: str
@@ -98,7 +98,7 @@ class ApprovalRequested(_Event):
     reason: str
 
 
-class ApprovalDecided(_Event):
+class ApprovalDecided(_Event, frozen=True):
     """The answer to `ApprovalRequested`."""
 
     request_id: str
@@ -108,7 +108,7 @@ class ApprovalDecided(_Event):
     """`person`, `rule`, `yolo`, `timeout`, `nobody`, or a plugin's name."""
 
 
-class ToolStarted(_Event):
+class ToolStarted(_Event, frozen=True):
     """A call was approved and begins."""
 
     call_id: str
@@ -118,14 +118,14 @@ class ToolStarted(_Event):
     """The one argument a front end shows, cut to one line."""
 
 
-class ToolProgress(_Event):
+class ToolProgress(_Event, frozen=True):
     """Live output of a running call."""
 
     call_id: str
     text: str
 
 
-class ToolFinished(_Event):
+class ToolFinished(_Event, frozen=True):
     """A call ended, well or badly, or was refused. `seconds` is wall time."""
 
     call_id: str
@@ -138,20 +138,20 @@ class ToolFinished(_Event):
     """A unified diff where the call changed a file."""
 
 
-class StepFinished(_Event):
+class StepFinished(_Event, frozen=True):
     """One request to the model and the calls it asked for are done. `usage` is this step's."""
 
     step: int
     usage: Usage
 
 
-class SteeringAdded(_Event):
+class SteeringAdded(_Event, frozen=True):
     """A message the user sent meanwhile was added to the conversation."""
 
     text: str
 
 
-class Notice(_Event):
+class Notice(_Event, frozen=True):
     """Something a person should know, in one sentence: a retry, a fallback, a limit near."""
 
     text: str
@@ -159,7 +159,7 @@ class Notice(_Event):
     code: str = ""
 
 
-class TurnFinished(_Event):
+class TurnFinished(_Event, frozen=True):
     """The end. Always the last event, always exactly one."""
 
     outcome: Outcome

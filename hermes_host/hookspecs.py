@@ -20,12 +20,13 @@ An implementation names only the arguments it wants, as ordinary (not keyword-on
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pluggy
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from hermes_host.context import SessionContext
     from hermes_host.messages import ToolCall
     from hermes_host.protocols import Assessment
@@ -138,7 +139,7 @@ def hermes_session_stores() -> Iterable[SessionStoreSpec]:
 
         @hookimpl
         def hermes_session_stores():
-            yield SessionStoreSpec(name="sqlite", summary="One database", target="hermes_sqlite.store:connect", priority=10)
+            yield SessionStoreSpec(name="sqlite", summary="One database", target="hermes_sqlite.store:connect")
     """
     raise NotImplementedError
 
@@ -151,7 +152,7 @@ def hermes_prompt_sections() -> Iterable[PromptSectionSpec]:
 
         @hookimpl
         def hermes_prompt_sections():
-            yield PromptSectionSpec(name="season", summary="The season of the year", target="hermes_weather.prompt:season")
+            yield PromptSectionSpec(name="season", summary="The season", target="hermes_weather.prompt:season")
     """
     raise NotImplementedError
 
@@ -164,7 +165,7 @@ def hermes_middleware() -> Iterable[MiddlewareSpec]:
 
         @hookimpl
         def hermes_middleware():
-            yield MiddlewareSpec(name="metrics", summary="Counts calls", target="hermes_metrics.wrap:model", around="model")
+            yield MiddlewareSpec(name="metrics", summary="Counts calls", target="hermes_metrics:wrap", around="model")
     """
     raise NotImplementedError
 
@@ -216,7 +217,7 @@ def hermes_checks() -> Iterable[CheckSpec]:
 
         @hookimpl
         def hermes_checks():
-            yield CheckSpec(name="weather", summary="Can the service be reached?", target="hermes_weather.checks:reachable")
+            yield CheckSpec(name="weather", summary="Is the service there?", target="hermes_weather.checks:reachable")
     """
     raise NotImplementedError
 

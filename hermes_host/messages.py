@@ -7,10 +7,12 @@ through this one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = [
     "Media",
@@ -34,27 +36,27 @@ __all__ = [
 Role = Literal["user", "assistant", "tool"]
 
 Provenance = Literal["owner", "member", "external"]
-"""Whose words these are: the owner's, another authorised person's, or of the outside world (web page, file, tool output)."""
+"""Whose words these are: the owner's, another authorised person's, or the outside world's (web page, file, output)."""
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):
     meta: dict[str, Any] = {}
 
 
-class Text(_Part, tag="text"):
+class Text(_Part, frozen=True, tag="text"):
     """Plain text or Markdown."""
 
     text: str
 
 
-class Reasoning(_Part, tag="reasoning"):
+class Reasoning(_Part, frozen=True, tag="reasoning"):
     """What the model thought. `redacted` when the vendor gave only an encrypted form, kept in `meta`."""
 
     text: str = ""
     redacted: bool = False
 
 
-class ToolCall(_Part, tag="tool_call"):
+class ToolCall(_Part, frozen=True, tag="tool_call"):
     """A call the model wants made.
 
     `arguments` is the parsed JSON object, or None where it did not parse; such a call is never executed. `raw` is the
@@ -67,7 +69,7 @@ class ToolCall(_Part, tag="tool_call"):
     raw: str = ""
 
 
-class Media(_Part, tag="media"):
+class Media(_Part, frozen=True, tag="media"):
     """An image, sound, video or document: bytes, or the `url` where it lies (`file:` and `https:`)."""
 
     kind: Literal["image", "audio", "video", "file"]
@@ -77,13 +79,13 @@ class Media(_Part, tag="media"):
     name: str = ""
 
 
-class Unknown(_Part, tag="unknown"):
+class Unknown(_Part, frozen=True, tag="unknown"):
     """A part of a kind this host does not know, read from disk and written back as it was."""
 
     data: dict[str, Any] = {}
 
 
-class ToolResult(_Part, tag="tool_result"):
+class ToolResult(_Part, frozen=True, tag="tool_result"):
     """What a call gave. `content` is for the model; `provenance` says whose words they are."""
 
     call_id: str

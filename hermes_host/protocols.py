@@ -7,13 +7,15 @@ is asked for. Optional abilities are words in the spec's `features`, never `hasa
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import msgspec
 
 from hermes_host.messages import Media, Message, Provenance, Text, ToolCall, Unknown
 from hermes_host.stream import ProviderEvent, Usage
+
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
 
 __all__ = [
     "ApprovalChoice",
@@ -115,7 +117,9 @@ class ModelMiddleware(Protocol):
 
     def __call__(
         self, request: ModelRequest, call_next: Callable[[ModelRequest], AsyncIterator[ProviderEvent]]
-    ) -> AsyncIterator[ProviderEvent]: ...
+    ) -> AsyncIterator[ProviderEvent]:
+        """Answer `request`, by `call_next` as often as it takes."""
+        ...
 
 
 # ----------------------------------------------------------------------------------------------------------- tools
@@ -136,9 +140,9 @@ class ToolOutput(msgspec.Struct, frozen=True, kw_only=True):
 class ToolMiddleware(Protocol):
     """Code around an approved tool call."""
 
-    async def __call__(
-        self, call: ToolCall, call_next: Callable[[ToolCall], Awaitable[ToolOutput]]
-    ) -> ToolOutput: ...
+    async def __call__(self, call: ToolCall, call_next: Callable[[ToolCall], Awaitable[ToolOutput]]) -> ToolOutput:
+        """Make the call, by `call_next` or otherwise. Changed arguments are judged anew."""
+        ...
 
 
 class Assessment(msgspec.Struct, frozen=True, kw_only=True):
@@ -185,7 +189,9 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 class Approver(Protocol):
     """Asks a person. A surface where nobody can be asked has none, and then the answer is no."""
 
-    async def decide(self, request: ApprovalRequest) -> Decision: ...
+    async def decide(self, request: ApprovalRequest) -> Decision:
+        """The person's answer. It may take as long as `request.timeout`."""
+        ...
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
@@ -203,7 +209,9 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 class Questioner(Protocol):
     """Puts a question to a person. None means that no answer came."""
 
-    async def ask(self, question: Question) -> str | None: ...
+    async def ask(self, question: Question) -> str | None:
+        """The person's answer, or None."""
+        ...
 
 
 # ------------------------------------------------------------------------------------------------------- terminals
@@ -320,7 +328,9 @@ class TerminalBackend(Protocol):
     The context manager is entered and left in one and the same task; leaving it leaves no process behind.
     """
 
-    def open(self, key: str, directory: str) -> AbstractAsyncContextManager[Terminal]: ...
+    def open(self, key: str, directory: str) -> AbstractAsyncContextManager[Terminal]:
+        """A terminal that starts in `directory`, or in the backend's own place when that is empty."""
+        ...
 
 
 # -------------------------------------------------------------------------------------------------------- sessions
@@ -352,12 +362,18 @@ class SessionInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 class SessionRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One line of a conversation's log.
 
-    kinds: `message` (with `message`), `tool_started` (with `call_id`: written before a call acts, so that after a crash
-    a call is known to have begun), `turn_finished` (with `outcome` and `usage`), `state` (with `data`: what must survive
-    a restart, such as the model or the frozen system prompt; the last one of each `name` counts).
+    Kinds:
+
+    - `message`, with `message`;
+    - `tool_started`, with `call_id`: written before a call acts, so that after a crash a call is known to have begun;
+    - `tool_finished`, with `call_id` and, in `message`, its result: written when a step has several calls, before the
+      message with all results;
+    - `turn_finished`, with `outcome` and `usage`;
+    - `state`, with `name` and `data`: what must survive a restart, such as the model or the frozen system prompt; the
+      last one of each name counts.
     """
 
-    kind: Literal["message", "tool_started", "turn_finished", "state"]
+    kind: Literal["message", "tool_started", "tool_finished", "turn_finished", "state"]
     id: str
     time: float
     turn_id: str = ""
@@ -383,7 +399,9 @@ class SessionWriter(Protocol):
     """The one writer of one session, from `SessionStore.open`. What `append` returned from survives `kill -9`."""
 
     @property
-    def info(self) -> SessionInfo: ...
+    def info(self) -> SessionInfo:
+        """The conversation as it is now."""
+        ...
 
     def append(self, *records: SessionRecord) -> None:
         """Write in one commit, in order. Raises `SessionError` when the disk refuses; nothing is then half written."""
@@ -393,9 +411,13 @@ class SessionWriter(Protocol):
         """Set the title; gives the one really set (trimmed, at most 100 characters, unique)."""
         ...
 
-    def end(self, reason: str) -> None: ...
+    def end(self, reason: str) -> None:
+        """Mark the conversation as ended."""
+        ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Release it. May be called twice."""
+        ...
 
 
 @runtime_checkable
@@ -404,7 +426,9 @@ class SessionStore(Protocol):
 
     def create(
         self, *, source: str = "cli", model: str = "", directory: str = "", parent: str = "", title: str = ""
-    ) -> SessionWriter: ...
+    ) -> SessionWriter:
+        """Begin a conversation, written to by the caller alone."""
+        ...
 
     def open(self, session_id: str) -> SessionWriter:
         """Go on with a session. Raises `NotFound`, or `SessionError` while another process writes to it."""
@@ -422,7 +446,9 @@ class SessionStore(Protocol):
         """Newest first."""
         ...
 
-    def search(self, query: str, *, limit: int = 20) -> Sequence[SearchHit]: ...
+    def search(self, query: str, *, limit: int = 20) -> Sequence[SearchHit]:
+        """Where the words of `query` occur, best first."""
+        ...
 
     def fork(self, session_id: str, *, until: str = "") -> SessionWriter:
         """A new session with the records up to and including the record `until` (all of them when empty)."""
@@ -432,7 +458,9 @@ class SessionStore(Protocol):
         """Raises `NotFound`, or `SessionError` while it is written to."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Release it. May be called twice."""
+        ...
 
 
 # ----------------------------------------------------------------------------------------------------------- doctor

@@ -7,8 +7,8 @@ at no cost.
 Fields that several specs share:
 
 `name`
-    What users and configuration call it. Unique within its kind, case-sensitive, matches `^[A-Za-z][A-Za-z0-9_.-]{0,63}$`
-    (tools: `^[a-z][a-z0-9_]{0,63}$`).
+    What users and configuration call it. Unique within its kind, case-sensitive, matches
+    `^[A-Za-z][A-Za-z0-9_.-]{0,63}$` (tools: `^[a-z][a-z0-9_]{0,63}$`).
 `summary`
     One plain sentence for listings and help.
 `target`
@@ -19,9 +19,11 @@ Fields that several specs share:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = [
     "API_GROUP",
@@ -72,7 +74,7 @@ class SectionSpec:
     name: str
     """The top-level key."""
     target: str
-    """A `msgspec.Struct` class (see `hermes_host.config`), every field with a default; or another type msgspec decodes."""
+    """A `msgspec.Struct` class (see `hermes_host.config`), every field with a default; or another type for msgspec."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

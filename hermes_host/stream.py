@@ -12,13 +12,15 @@ The grammar, checked by `hermes_host.testing` for every provider:
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from hermes_host.errors import InvalidResponse
 from hermes_host.messages import Message, Part
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 __all__ = [
     "MessageEnded",
@@ -118,4 +120,3 @@ async def fold(events: AsyncIterator[ProviderEvent]) -> MessageEnded:
     if ended is None:
         raise InvalidResponse("The model's stream ended without an end-of-message event.")
     return ended
-

@@ -1,0 +1,91 @@
+"""A session's log as the messages of a conversation, and what a crash left open made whole."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from hermes_host.messages import Message, Part, Text, ToolCall, ToolResult, tool_message
+from hermes_host.stream import MessageEnded, Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from hermes_host.protocols import SessionRecord
+
+__all__ = ["messages_of", "open_calls", "recorded_state", "settle", "usage_of", "with_unique_calls"]
+
+
+def messages_of(records: Iterable[SessionRecord]) -> list[Message]:
+    """The messages, oldest first."""
+    return [record.message for record in records if record.kind == "message" and record.message is not None]
+
+
+def usage_of(records: Iterable[SessionRecord]) -> Usage:
+    """All tokens so far."""
+    total = Usage()
+    for record in records:
+        if record.kind == "turn_finished" and record.usage is not None:
+            total = total + record.usage
+    return total
+
+
+def recorded_state(records: Iterable[SessionRecord]) -> dict[str, dict[str, object]]:
+    """The last recorded state of each name."""
+    return {record.name: record.data for record in records if record.kind == "state"}
+
+
+def open_calls(messages: Sequence[Message]) -> tuple[ToolCall, ...]:
+    """The calls of the last answer that have no result yet."""
+    if not messages or messages[-1].role != "assistant":
+        return ()
+    return messages[-1].tool_calls
+
+
+def settle(records: Sequence[SessionRecord]) -> Message | None:
+    """The results of calls that a crash cut off; None when nothing is open.
+
+    A result that was stored counts. A call that had begun is not run again: whether it took effect cannot be known,
+    and the model is told so. A call that had not begun is reported as not run.
+    """
+    messages = messages_of(records)
+    calls = open_calls(messages)
+    if not calls:
+        return None
+    last_message = max(index for index, record in enumerate(records) if record.kind == "message")
+    records = records[last_message:]  # ids of calls are the vendor's; some repeat them from turn to turn
+    begun = {record.call_id for record in records if record.kind == "tool_started"}
+    stored = {
+        part.call_id: part
+        for record in records
+        if record.kind == "tool_finished" and record.message is not None
+        for part in record.message.parts
+        if isinstance(part, ToolResult)
+    }
+    return tool_message(*(stored.get(call.id) or _lost(call, call.id in begun) for call in calls))
+
+
+def with_unique_calls(ended: MessageEnded) -> MessageEnded:
+    """The same answer with ids of calls that are present and different; some servers leave them out or repeat them."""
+    seen: set[str] = set()
+    parts: list[Part] = []
+    for part in ended.message.parts:
+        if isinstance(part, ToolCall) and (not part.id or part.id in seen):
+            part = msgspec.structs.replace(part, id=f"call_{secrets.token_hex(8)}")
+        if isinstance(part, ToolCall):
+            seen.add(part.id)
+        parts.append(part)
+    if all(new is old for new, old in zip(parts, ended.message.parts, strict=True)):
+        return ended
+    return msgspec.structs.replace(ended, message=msgspec.structs.replace(ended.message, parts=tuple(parts)))
+
+
+def _lost(call: ToolCall, begun: bool) -> ToolResult:
+    text = (
+        "The program was ended while this call ran. It may or may not have taken effect; check before you repeat it."
+        if begun
+        else "The program was ended before this call ran. It was not executed."
+    )
+    return ToolResult(call_id=call.id, name=call.name, content=(Text(text=text),), is_error=True, provenance="owner")

@@ -1,0 +1,282 @@
+"""A conversation: its messages, its model, its tools, and the turns one after another."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any, Literal
+
+from hermes_host.agent.approvals import ApprovalGate
+from hermes_host.agent.history import messages_of, recorded_state, settle, usage_of
+from hermes_host.agent.prompt import assemble
+from hermes_host.agent.toolbox import Toolbox
+from hermes_host.agent.turn import Turn
+from hermes_host.context import SessionContext
+from hermes_host.dispatch import chain_model, notify
+from hermes_host.errors import NotFound, SessionError, Unsupported
+from hermes_host.messages import Message, user_message
+from hermes_host.protocols import (
+    Approver,
+    ModelRequest,
+    ModelSettings,
+    Provider,
+    Questioner,
+    SessionInfo,
+    SessionRecord,
+    SessionWriter,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from hermes_host.events import Event
+    from hermes_host.host import Host
+    from hermes_host.registry import Contribution
+    from hermes_host.specs import ProviderSpec, ToolSpec
+    from hermes_host.stream import ProviderEvent, Usage
+
+__all__ = ["Session"]
+
+INTERRUPT_LIMIT = 0.8
+"""Seconds a turn gets to end after an interrupt, before it is left behind."""
+
+
+class Session:
+    """One conversation of a host; made by `Host.start` and `Host.resume`."""
+
+    def __init__(
+        self,
+        host: Host,
+        writer: SessionWriter,
+        records: Sequence[SessionRecord],
+        *,
+        provider: Contribution[ProviderSpec],
+        model_name: str,
+        tools: Sequence[Contribution[ToolSpec]],
+        approver: Approver | None,
+        questioner: Questioner | None,
+        yolo: bool,
+    ) -> None:
+        self.host = host
+        self._writer = writer
+        self._provider = provider
+        self.model_name = model_name
+        self._messages: list[Message] = messages_of(records)
+        self.usage: Usage = usage_of(records)
+        self.context = SessionContext(
+            writer.info.id,
+            directory=writer.info.directory or os.getcwd(),
+            source=writer.info.source,
+            record_state=self._record_state,
+            recorded_state=recorded_state(records),
+        )
+        self.system: str = str(self.context.recorded("host.prompt").get("system", ""))
+        self.settings = ModelSettings(reasoning=host.config.section("agent").reasoning_effort or "")
+        self.steering: deque[str] = deque()
+        self.begun: set[str] = set()
+        approvals = host.config.section("approvals")
+        self.gate = ApprovalGate(
+            session_id=self.id,
+            rules=host.rules,
+            approver=approver,
+            yolo=yolo or approvals.mode == "off",
+            timeout=approvals.timeout,
+        )
+        self.toolbox = Toolbox(
+            host,
+            tools,
+            session=self.context,
+            gate=self.gate,
+            questioner=questioner,
+            started=self._tool_started,
+        )
+        self._live: Provider | None = None
+        self._turn: Turn | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._closed = False
+        self._recover(records)
+
+    # ------------------------------------------------------------------------------------------------- looking
+
+    @property
+    def id(self) -> str:
+        """`YYYYMMDD_HHMMSS_<6 hex digits>`."""
+        return self._writer.info.id
+
+    @property
+    def info(self) -> SessionInfo:
+        """What the store says about it."""
+        return self._writer.info
+
+    @property
+    def messages(self) -> Sequence[Message]:
+        """The conversation so far. The list grows; its members never change."""
+        return self._messages
+
+    @property
+    def model(self) -> str:
+        """`provider:model`."""
+        return f"{self._provider.name}:{self.model_name}"
+
+    @property
+    def provider(self) -> Contribution[ProviderSpec]:
+        """Where the model is reached."""
+        return self._provider
+
+    @property
+    def busy(self) -> bool:
+        """Whether a turn is running."""
+        return self._turn is not None
+
+    def tools(self) -> Sequence[ToolSpec]:
+        """The tools the model may call."""
+        return self.toolbox.specs
+
+    # ------------------------------------------------------------------------------------------------- talking
+
+    async def run(self, prompt: str | Message, *, deadline: float | None = None) -> AsyncIterator[Event]:
+        """Give the model a message and follow what happens; the last event is the only `TurnFinished`.
+
+        `deadline` is in seconds from now; without it `agent.deadline` counts. Leaving the iterator early interrupts
+        the turn. Raises `SessionError` when a turn is running already, or the session is closed.
+        """
+        if self._closed:
+            raise SessionError(f"The session {self.id} is closed.", remedy="Resume it to go on.")
+        if self._turn is not None:
+            raise SessionError("A turn is running already.", remedy="Use steer() to add to it, or interrupt() it.")
+        agent = self.host.config.section("agent")
+        seconds = deadline if deadline is not None else (agent.deadline or None)
+        turn = Turn(
+            self,
+            user_message(prompt) if isinstance(prompt, str) else prompt,
+            deadline=None if seconds is None else time.monotonic() + seconds,
+            budget=agent.max_turns,
+        )
+        self._turn = turn
+        self.gate.emit = self.toolbox.emit = turn.channel.put
+        self._task = asyncio.create_task(turn.run(), name=f"hermes-turn-{turn.id}")
+        try:
+            async for event in turn.channel:
+                yield event
+        finally:
+            await self._leave_turn(turn, self._task)
+
+    async def _leave_turn(self, turn: Turn, task: asyncio.Task[None]) -> None:
+        if not task.done():
+            task.cancel()
+        if turn.finished is None:
+            await asyncio.wait({task}, timeout=INTERRUPT_LIMIT)
+            turn.abandon()
+        self._turn = self._task = None
+        self.gate.emit = self.toolbox.emit = lambda event: None
+        if turn.finished is not None:
+            self.usage += turn.finished.usage
+            await notify(self.host.plugins, "hermes_turn_finished", session=self.context, outcome=turn.finished.outcome)
+
+    def interrupt(self) -> None:
+        """End the running turn within a second, whatever hangs. Does nothing when none is running."""
+        turn, task = self._turn, self._task
+        if turn is None or task is None:
+            return
+        task.cancel()
+        # What ignores cancellation is left behind: the conversation goes on without it.
+        asyncio.get_running_loop().call_later(INTERRUPT_LIMIT, turn.abandon)
+
+    def steer(self, text: str) -> None:
+        """Add a user message at the turn's next step."""
+        self.steering.append(text)
+
+    # --------------------------------------------------------------------------------------- what a turn needs
+
+    async def prepare(self) -> None:
+        """Build what the first request needs: provider, model name, system prompt."""
+        if self._live is None:
+            live: Provider = await self.host.part(self._provider)
+            if not self.model_name:
+                self.model_name = await self._only_model(live)
+            self._live = live
+            self._stream = chain_model(await self.host.middleware_parts("model"), live.stream)
+            self.toolbox.use_middleware(await self.host.middleware_parts("tool"))
+        if not self.system:
+            self.system = await assemble(self.host, self)
+            self.context.record("host.prompt", {"system": self.system})
+
+    def stream(self, request: ModelRequest) -> AsyncIterator[ProviderEvent]:
+        """Ask the model, through the middleware."""
+        return self._stream(request)
+
+    async def _only_model(self, provider: Provider) -> str:
+        name = self._provider.name
+        try:
+            offered = [model.id for model in await provider.models()]
+        except Unsupported:
+            offered = []
+        if len(offered) == 1:
+            return offered[0]
+        listed = f"It offers {', '.join(offered[:5])}{' …' if len(offered) > 5 else ''}." if offered else ""
+        raise NotFound(
+            f"No model is chosen for the provider {name!r}. {listed}".rstrip(),
+            remedy=f"Choose one: `hermes model set {name}:MODEL`, or `-m {name}:MODEL`.",
+        )
+
+    async def use_model(self, reference: str) -> None:
+        """Go on with another model: `provider:model`, or the name of a model of the present provider.
+
+        Raises `NotFound` or `AuthFailed` and then changes nothing.
+        """
+        provider, model_name = self.host.resolve_model(reference, default_provider=self._provider.name)
+        live: Provider = await self.host.part(provider)
+        name = model_name or await self._only_model(live)
+        self._provider, self.model_name, self._live = provider, name, None
+        self.context.record("host.model", {"model": self.model})
+
+    # ------------------------------------------------------------------------------------------------ the log
+
+    def append(self, message: Message, turn_id: str) -> str:
+        """Store a message, then add it to the conversation; gives its record's id."""
+        record_id = self.record("message", turn_id, message=message)
+        self._messages.append(message)
+        return record_id
+
+    def record(
+        self, kind: Literal["message", "tool_started", "tool_finished", "turn_finished"], turn_id: str, **values: Any
+    ) -> str:
+        """Write one record."""
+        record = SessionRecord(kind=kind, id=secrets.token_hex(6), time=time.time(), turn_id=turn_id, **values)
+        self._writer.append(record)
+        return record.id
+
+    def _tool_started(self, call_id: str) -> None:
+        self.begun.add(call_id)
+        self.record("tool_started", self._turn.id if self._turn else "", call_id=call_id)
+
+    def _record_state(self, name: str, data: dict[str, Any]) -> None:
+        self._writer.append(
+            SessionRecord(kind="state", id=secrets.token_hex(6), time=time.time(), name=name, data=data)
+        )
+
+    def _recover(self, records: Sequence[SessionRecord]) -> None:
+        results = settle(records)
+        if results is not None:
+            self.append(results, "")
+
+    def rename(self, title: str) -> str:
+        """Give the conversation a title; gives the one really set."""
+        return self._writer.rename(title)
+
+    async def close(self, reason: str = "exit") -> None:
+        """Leave the conversation: stop what runs, release what it holds. It can be resumed. May be called twice."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task}, timeout=INTERRUPT_LIMIT)
+        await notify(self.host.plugins, "hermes_session_ended", session=self.context, reason=reason)
+        await self.host.release(self)
+        if reason in ("new_session", "deleted"):
+            self._writer.end(reason)
+        self._writer.close()

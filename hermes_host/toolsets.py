@@ -1,0 +1,84 @@
+"""Toolsets: which tools a conversation has, by platform, by name, or by the user's choice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hermes_host.errors import NotFound
+from hermes_host.registry import near_names
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hermes_host.host import Host
+    from hermes_host.registry import Contribution
+    from hermes_host.specs import ToolSpec
+
+__all__ = ["EVERYTHING", "members", "select_tools", "toolset_of", "unavailable"]
+
+EVERYTHING = ("all", "*")
+
+
+def toolset_of(tool: Contribution[ToolSpec]) -> str:
+    """The toolset a tool belongs to."""
+    return tool.spec.toolset or tool.plugin
+
+
+def members(host: Host, name: str) -> Sequence[str]:
+    """The names of the tools behind a toolset, a tool or `all`. Raises `NotFound`, naming near ones."""
+    return _members(host, name, frozenset())
+
+
+def _members(host: Host, name: str, seen: frozenset[str]) -> Sequence[str]:
+    if name in EVERYTHING:
+        return host.tools.names()
+    found = [tool.name for tool in host.tools if toolset_of(tool) == name]
+    declared = name in host.toolsets
+    if declared and name not in seen:
+        spec = host.toolsets.get(name).spec
+        found += [tool for tool in spec.tools if tool in host.tools]
+        for included in spec.includes:
+            found += _members(host, included, seen | {name})
+    if not found and not declared and name in host.tools:
+        found = [name]
+    if not found and not declared:
+        known = {*host.toolsets.names(), *host.tools.names(), *(toolset_of(tool) for tool in host.tools), "all"}
+        near = near_names(name, known)
+        hint = f"Did you mean {near}?" if near else f"There are: {', '.join(sorted(known))}."
+        raise NotFound(f"There is no toolset or tool {name!r}.", remedy=hint)
+    return list(dict.fromkeys(found))
+
+
+def select_tools(host: Host, names: Sequence[str] | None, platform: str) -> Sequence[Contribution[ToolSpec]]:
+    """The tools of a conversation, sorted by name, without those that cannot be used on this machine.
+
+    `names` None means the platform's setting, and without one, all tools; an empty sequence means none.
+    Raises `NotFound` for a name the caller gave; a stale name in the configuration is passed over.
+    """
+    wanted = _configured(host, platform) if names is None else {tool for name in names for tool in members(host, name)}
+    chosen = (tool for tool in host.tools if tool.name in wanted)
+    return sorted((tool for tool in chosen if not unavailable(host, tool)), key=lambda tool: tool.name)
+
+
+def _configured(host: Host, platform: str) -> set[str]:
+    configured = host.config.section("platform_toolsets").get(platform)
+    if configured is None:
+        return set(host.tools.names())
+    found: set[str] = set()
+    for name in configured:
+        try:
+            found.update(members(host, name))
+        except NotFound:
+            continue
+    return found
+
+
+def unavailable(host: Host, tool: Contribution[ToolSpec]) -> str:
+    """Why a tool cannot be used here; empty when it can."""
+    if not tool.spec.available:
+        return ""
+    try:
+        return str(host.target(tool, tool.spec.available)(host.context(tool.plugin)))
+    except Exception as error:  # noqa: BLE001 - the boundary to foreign code
+        tool.record.add_problem(f"tool {tool.name!r}", f"its availability check failed: {error}")
+        return f"its availability check failed: {error}"

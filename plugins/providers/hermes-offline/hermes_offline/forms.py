@@ -248,9 +248,9 @@ def clean_path(text: str) -> str:
     if text.lower() in _PRONOUNS:
         return PRONOUN
     text = re.sub(r"^(?:the\s+)?(?:file\s+)?(?:called\s+|named\s+)?(?=\S)", "", text, flags=re.IGNORECASE)
-    unquoted = unquoted(text)
-    if unquoted != text:
-        return unquoted
+    without_quotes = unquoted(text)
+    if without_quotes != text:
+        return without_quotes
     if text.lower() in _PRONOUNS:
         return PRONOUN
     bare = text.rstrip(",;:!?")
@@ -261,7 +261,7 @@ _ESCAPES = {"n": "\n", "t": "\t", '"': '"', "\\": "\\"}
 
 
 def unquoted(text: str) -> str:
-    """The text without the quotes around it; in double quotes `\\n`, `\\t` and `\\"` are what they mean in most languages."""
+    """The text without the quotes around it. In double quotes, backslashes are escapes as in most languages."""
     text = text.strip()
     if text.startswith("```") and text.endswith("```") and len(text) >= 6:
         return re.sub(r"^[\w-]*\n", "", text[3:-3])

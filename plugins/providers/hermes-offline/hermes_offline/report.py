@@ -25,7 +25,9 @@ def report(plan: Plan, results: Sequence[ToolResult | None], tools: Sequence[Too
     """What all steps gave, in order. A file read only to answer a question about it is not shown."""
     asked_about = {step.source for step in plan.steps}
     parts = [
-        _step(step, plan, results, tools, advice) for index, step in enumerate(plan.steps) if index not in asked_about
+        _step(step, results[step.source if step.source >= 0 else index], tools, advice)
+        for index, step in enumerate(plan.steps)
+        if index not in asked_about
     ]
     return "\n\n".join(parts)
 

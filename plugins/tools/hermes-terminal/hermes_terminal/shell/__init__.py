@@ -1,0 +1,1 @@
+"""Shell scripts as values: parsed by a grammar, read strictly, never run."""

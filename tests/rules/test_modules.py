@@ -47,7 +47,9 @@ def test_every_public_module_says_what_it_exports(host_modules):
     public = [
         module
         for module in host_modules
-        if not any(part.startswith("_") for part in module.name.split(".")) and not module.name.endswith("__main__")
+        if not any(part.startswith("_") for part in module.name.split("."))
+        # The host's own hook implementations; nobody imports from there.
+        and module.name != "hermes_host.builtin"
     ]
     assert [module.shown for module in public if _exported(module.tree) is None] == []
 

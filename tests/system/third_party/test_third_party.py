@@ -53,13 +53,19 @@ def test_removing_a_plugin_leaves_nothing_behind(install, greeter):
     assert "greet" not in installation.run("hermes", "plugins", "list")
 
 
-def test_two_plugins_make_an_agent_with_two_features(install):
-    installation = install(PLUGINS / "providers" / "hermes-offline", PLUGINS / "tools" / "hermes-files")
+def test_the_plugins_one_installs_make_the_agent_one_gets(install):
+    offline, files, local = (
+        PLUGINS / path for path in ("providers/hermes-offline", "tools/hermes-files", "terminals/hermes-local")
+    )
+    installation = install(offline, files, local)
     place = installation.folder / "place"
     place.mkdir()
     (place / "README.md").write_text("# A quiet place\n", encoding="utf-8")
-    listed = json.loads(installation.run("hermes", "plugins", "list", "--json"))
-    assert "hermes-terminal" not in json.dumps(listed)
-    installation.run("hermes", "--help")
-    output = installation.run("hermes", "chat", "-Q", "-q", "read README.md and tell me its title", cwd=place)
-    assert "hermes-local" in output or "A quiet place" in output
+
+    listed = installation.run("hermes", "plugins", "list")
+    assert "files" in listed
+    assert "planning" not in listed
+    answer = installation.run("hermes", "chat", "-Q", "-q", "read README.md and tell me its title", cwd=place)
+    assert "A quiet place" in answer
+    refused = installation.run("hermes", "chat", "-Q", "-q", "run ls -la", cwd=place)
+    assert "terminal" in refused, "a tool that is not installed is named, not invented"

@@ -41,7 +41,6 @@ if TYPE_CHECKING:
         MiddlewareSpec,
         PromptSectionSpec,
         ProviderSpec,
-        SectionSpec,
         SessionStoreSpec,
         SlashCommandSpec,
         TerminalSpec,
@@ -131,17 +130,7 @@ class Host:
 
     def _declare(self, record: PluginRecord) -> None:
         for section in record.info.sections if record.info and record.state == "loaded" else ():
-            self.config.declare(section.name, plugin=record.name, load=self._section_type(record, section))
-
-    def _section_type(self, record: PluginRecord, section: SectionSpec) -> Callable[[], Any]:
-        def load() -> Any:
-            try:
-                return import_foreign(section.target)
-            except PluginError as error:
-                record.add_problem(f"section {section.name!r}", describe(error))
-                return None
-
-        return load
+            self.config.declare(section.name, section.target, record.name)
 
     def registry(self, kind: str) -> Registry[Any]:
         """The registry of one of `hermes_host.registry.KINDS`; its hook is called at the first look."""

@@ -11,9 +11,11 @@ import importlib
 import sys
 import threading
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
+import msgspec
 import pluggy
 
 from hermes_host import hookspecs
@@ -21,9 +23,8 @@ from hermes_host.errors import PluginError, PluginUnavailable
 from hermes_host.specs import API_GROUP, PluginInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from importlib.metadata import EntryPoint
-    from types import ModuleType
 
 __all__ = ["Implementation", "PluginProblem", "PluginRecord", "Plugins", "import_foreign", "run_guarded"]
 
@@ -33,8 +34,7 @@ TIME_LIMIT = 5.0
 State = Literal["loaded", "failed", "disabled", "unsupported"]
 
 
-@dataclass(frozen=True, slots=True)
-class PluginProblem:
+class PluginProblem(msgspec.Struct, frozen=True):
     """Something that is wrong with a plugin, kept as a value and shown in one line."""
 
     plugin: str
@@ -50,8 +50,7 @@ class PluginProblem:
         return f"plugin {self.plugin!r}{origin}: {self.where}: {self.message} {self.remedy}".rstrip()
 
 
-@dataclass(slots=True)
-class PluginRecord:
+class PluginRecord(msgspec.Struct, eq=False):
     """What is known about one plugin: where it comes from, what became of it, what it brought."""
 
     name: str
@@ -61,9 +60,9 @@ class PluginRecord:
     state: State = "loaded"
     info: PluginInfo | None = None
     hooks: tuple[str, ...] = ()
-    contributions: list[tuple[str, str]] = field(default_factory=list)
+    contributions: list[tuple[str, str]] = []
     """Pairs of kind and name that are in the registries."""
-    problems: list[PluginProblem] = field(default_factory=list)
+    problems: list[PluginProblem] = []
     import_ms: float = 0.0
     plugin: ModuleType | object | None = None
 
@@ -84,8 +83,7 @@ class PluginRecord:
         return problem
 
 
-@dataclass(frozen=True, slots=True)
-class Implementation:
+class Implementation(msgspec.Struct, frozen=True):
     """One plugin's function for one hook."""
 
     record: PluginRecord
@@ -97,8 +95,7 @@ class Implementation:
         return self.function(*[values[name] for name in self.arguments])
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(msgspec.Struct):
     """What became of one guarded step: a value, an error, or neither when it ran out of time."""
 
     value: Any = None

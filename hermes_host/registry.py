@@ -7,10 +7,12 @@ are told.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+import msgspec
+
 from hermes_host.errors import NotFound
+from hermes_host.plugins import PluginRecord
 from hermes_host.specs import (
     EFFECTS,
     CheckSpec,
@@ -29,7 +31,6 @@ from hermes_host.specs import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from hermes_host.plugins import PluginRecord
 
 __all__ = ["KINDS", "Contribution", "Kind", "Registry", "near_names"]
 
@@ -40,8 +41,7 @@ _TOOL_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(msgspec.Struct, frozen=True):
     """One kind of contribution: the hook that yields it and the spec it yields."""
 
     hook: str
@@ -66,8 +66,7 @@ KINDS: dict[str, Kind] = {
 """The one table of what exists. Adding a kind is a row here, a hook and a spec."""
 
 
-@dataclass(frozen=True, slots=True)
-class Contribution(Generic[S]):
+class Contribution(msgspec.Struct, Generic[S], frozen=True):
     """A spec and the plugin it came from."""
 
     kind: str

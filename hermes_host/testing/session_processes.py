@@ -16,6 +16,7 @@ import pytest
 from hermes_host.errors import SessionError
 from hermes_host.messages import Message, user_message
 from hermes_host.protocols import SessionRecord
+from hermes_host.testing.contract import Contract
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,7 +36,7 @@ def message_record(text: str | Message, *, id: str = "", turn_id: str = "") -> S
     )
 
 
-class SessionStoreProcesses:
+class SessionStoreProcesses(Contract):
     """The tests that need more than one process. `SessionStoreContract` has them all."""
 
     @pytest.fixture

@@ -27,6 +27,6 @@ async def models_in_reach(context: PluginContext) -> Sequence[CheckResult]:
         nothing = "no known key in the environment and no model server on the usual local ports"
         found = [(nothing, "hermes model set PROVIDER:MODEL")]
     return [
-        CheckResult(name="models in reach", status="ok", detail=detail, remedy=f"For a real model: `{command}`")
+        CheckResult(name="models-in-reach", status="ok", detail=detail, remedy=f"For a real model: `{command}`")
         for detail, command in found
     ]

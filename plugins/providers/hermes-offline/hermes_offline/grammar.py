@@ -13,7 +13,7 @@ from hermes_offline.forms import FORMS, Step, clean_path, unquoted
 __all__ = ["parse"]
 
 _POLITE = re.compile(
-    r"^(?:(?:please|kindly|now|first|firstly|next|finally|lastly|also|okay|ok|so|and|then|hermes|hey|"
+    r"^(?:[-*•]\s+|(?:please|kindly|now|first|firstly|next|finally|lastly|also|okay|ok|so|and|then|hermes|hey|"
     r"(?:can|could|would|will) you|i want you to|i(?:'d| would) like (?:you )?to|let's|let us|go ahead and)\b"
     r"[,:]?\s+)+",
     re.IGNORECASE,
@@ -82,33 +82,29 @@ def _clauses(text: str) -> list[str]:
             clauses.append(text[start : separator.start()])
             start = separator.end()
     clauses.append(text[start:])
-    return [clause.strip() for clause in clauses if _POLITE.sub("", f"{clause.strip()} ").strip(" \t\r\n.;,")]
+    return [clause.strip() for clause in clauses if _says_something(clause)]
+
+
+def _says_something(clause: str) -> bool:
+    return not re.fullmatch(r"[\s.;,*-]*\d*[\s.;,*-]*", _POLITE.sub("", f"{clause.strip()} "))
 
 
 def _protected(text: str) -> list[tuple[int, int]]:
-    """Where quotes and braces are, in order and without overlap."""
+    """Where quotes and balanced braces are, outermost ones only, in order."""
     spans: list[tuple[int, int]] = []
+    braces: list[int] = []
     position = 0
     while position < len(text):
+        start, end = position, position + 1
         if text[position] == "{":
-            end = _closing_brace(text, position)
-        else:
-            quoted = _PROTECTED.match(text, position)
-            end = quoted.end() if quoted else position
-        if end > position:
-            spans.append((position, end))
-        position = max(end, position + 1)
+            braces.append(position)
+        elif text[position] == "}" and braces:
+            start = braces.pop()
+        elif quoted := _PROTECTED.match(text, position):
+            end = quoted.end()
+        position = end
+        if end > start + 1:
+            while spans and spans[-1][0] >= start:
+                spans.pop()
+            spans.append((start, end))
     return spans
-
-
-def _closing_brace(text: str, start: int) -> int:
-    depth, position = 0, start
-    while position < len(text):
-        if text[position] == '"' and (quoted := _PROTECTED.match(text, position)):
-            position = quoted.end()
-            continue
-        depth += {"{": 1, "}": -1}.get(text[position], 0)
-        position += 1
-        if not depth:
-            return position
-    return start

@@ -34,7 +34,7 @@ def hermes_providers() -> Iterable[ProviderSpec]:
 def hermes_checks() -> Iterable[CheckSpec]:
     """Tell `hermes doctor` which real models could be used."""
     yield CheckSpec(
-        name="models in reach",
+        name="models-in-reach",
         summary="Are there keys or local servers for a real model?",
         target="hermes_offline.checks:models_in_reach",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, overload
@@ -24,12 +25,14 @@ from hermes_host.errors import ConfigError, HermesError, NotFound
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from hermes_host.config.trust import ProjectFile
     from hermes_host.config.view import Decoded, View
 
 __all__ = ["Config", "Declaration"]
 
 T = TypeVar("T")
 
+_HOST_MODULE = "hermes_host.config.sections"
 _HOST_SECTIONS = {
     "model": "ModelSection",
     "agent": "AgentSection",
@@ -50,18 +53,17 @@ class Declaration:
     def __init__(self, section: str, plugin: str, load: Callable[[], Any]) -> None:
         self.section = section
         self.plugin = plugin
+        self.problem: Problem | None = None
         self._load = load
 
     @cached_property
     def kind(self) -> Any:
         """The section's type, None when it cannot be loaded (`problem` then says why)."""
-        self.problem: Problem | None = None
         try:
             return self._load()
-        except (HermesError, ImportError, AttributeError) as error:
-            self.problem = Problem(
-                self.section, f"The settings of plugin {self.plugin!r} cannot be checked: {error}", level="warning"
-            )
+        except HermesError as error:
+            message = f"The settings of plugin {self.plugin!r} cannot be used: {error.message}"
+            self.problem = Problem(self.section, message, error.remedy)
             return None
 
 
@@ -90,7 +92,7 @@ class Config:
         self._declarations: dict[str, list[Declaration]] = {}
         self._forget()
         for section, attribute in _HOST_SECTIONS.items():
-            self.declare(section, plugin="hermes-host", load=_host_section(attribute))
+            self.declare(section, f"{_HOST_MODULE}:{attribute}", "hermes-host")
 
     @classmethod
     def load(
@@ -120,14 +122,13 @@ class Config:
 
     # ---------------------------------------------------------------------------------------------- declare
 
-    def declare(
-        self, section: str, kind: Any = None, plugin: str = "", *, load: Callable[[], Any] | None = None
-    ) -> None:
-        """Say who owns a section and what its type is. `load` gives the type at the first look instead of now.
+    def declare(self, section: str, kind: Any, plugin: str = "") -> None:
+        """Say who owns a section and what its type is: the type, or its target `"module:attribute"`, imported on use.
 
         Several plugins may share a section; each sees its own settings.
         """
-        self._declarations.setdefault(section, []).append(Declaration(section, plugin, load or (lambda: kind)))
+        load = _importer(kind) if isinstance(kind, str) else lambda: kind
+        self._declarations.setdefault(section, []).append(Declaration(section, plugin, load))
         self._views.pop(section, None)
         self._decoded = {key: value for key, value in self._decoded.items() if key[0] != section}
 
@@ -336,6 +337,26 @@ class Config:
             self._decoded[key] = kind, self._view(name).decode(kind, others)
         return self._decoded[key][1]
 
+    def preview(self, file: ProjectFile) -> tuple[Sequence[tuple[str, Any]], Sequence[Problem]]:
+        """What a project file would set, by path, and what is wrong with it or would be ignored."""
+        from hermes_host.config.document import read
+        from hermes_host.config.listing import leaves
+        from hermes_host.config.view import View
+
+        document = read(str(file.path), file.text, aliases=False)
+        layer = document_layer("project", document, placeholders=False)
+        wanted: list[tuple[str, Any]] = []
+        problems = list(document.problems)
+        for section in document.data:
+            kinds = self.kinds(section)
+            view = View(section, [layer], kinds, self.secrets)
+            problems += view.problems
+            for kind in kinds:
+                problems += view.decode(kind, [each for each in kinds if each is not kind]).invalid
+            if view.merged is not None:
+                wanted += [(join_path(path), value) for path, value in leaves(view.merged, (section,))]
+        return wanted, list(dict.fromkeys(problems))
+
     # ------------------------------------------------------------------------------------------------ write
 
     def set(self, path: str, value: Any, *, force: bool = False) -> None:
@@ -357,11 +378,14 @@ class Config:
         self.reload()
 
 
-def _host_section(attribute: str) -> Callable[[], Any]:
+def _importer(target: str) -> Callable[[], Any]:
     def load() -> Any:
-        from hermes_host.config import sections
+        module, _, attribute = target.partition(":")
+        if module == _HOST_MODULE:
+            return getattr(importlib.import_module(module), attribute)
+        from hermes_host.plugins import import_foreign
 
-        return getattr(sections, attribute)
+        return import_foreign(target)
 
     return load
 

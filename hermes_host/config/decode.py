@@ -116,6 +116,9 @@ class Decoder:
             item_kind = get_args(plain)[1]
             items = {key: self._value(item_kind, normalise(item, item_kind), (*path, key)) for key, item in raw.items()}
             return {key: item for key, item in items.items() if item is not _MISSING}
+        if isinstance(raw, list) and get_origin(plain) is list and struct_in(get_args(plain)[0]) is not None:
+            found = [self._value(get_args(plain)[0], item, (*path, str(index))) for index, item in enumerate(raw)]
+            return [item for item in found if item is not _MISSING]
         # A mapping has already been merged from all layers; of anything else the strongest usable one counts.
         candidates = [Candidate(raw, None)] if isinstance(raw, Mapping) else list(self._source.candidates(path))
         return self._best(kind, candidates or [Candidate(raw, None)], path)

@@ -75,8 +75,8 @@ class Document:
             if isinstance(node, yaml.MappingNode):
                 matches = [value for key, value in node.value if key.value == str(part)]
                 node = matches[-1] if matches else None
-            elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and 0 <= part < len(node.value):
-                node = node.value[part]
+            elif isinstance(node, yaml.SequenceNode) and str(part).isdecimal() and int(part) < len(node.value):
+                node = node.value[int(part)]
             else:
                 return None
         return node

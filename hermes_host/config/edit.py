@@ -17,7 +17,7 @@ from hermes_host.config.document import Document, Loader, read
 from hermes_host.config.paths import join_path
 from hermes_host.errors import ConfigError
 
-__all__ = ["with_value", "without"]
+__all__ = ["renamed", "with_value", "without"]
 
 Path = tuple[str, ...]
 
@@ -45,6 +45,18 @@ def without(document: Document, path: Path) -> str:
     del parent[path[-1]]
     text = _Editor(document).remove(path)
     return _verified(document, text, wanted, path)
+
+
+def renamed(document: Document, path: Path, name: str) -> str:
+    """The document's text with the last key of `path` called `name`, its value and comments as they are."""
+    wanted = copy.deepcopy(document.data)
+    parent: Any = wanted
+    for part in path[:-1]:
+        parent = parent[part]
+    items = [(name if key == path[-1] else key, value) for key, value in parent.items()]
+    parent.clear()
+    parent.update(items)
+    return _verified(document, _Editor(document).rename(path, name), wanted, path)
 
 
 def _assign(data: dict[str, Any], path: Path, value: Any) -> None:
@@ -174,7 +186,18 @@ class _Editor:
         block = self._lines(_block(value), column + 2)
         return self._text[: entry.after] + kept + self._newline + block + self._text[tail:]
 
-    # ----------------------------------------------------------------------------------------------- remove
+    # --------------------------------------------------------------------------------------- rename, remove
+
+    def rename(self, path: Path, name: str) -> str:
+        node = self._root
+        for part in path[:-1]:
+            entry = self._entry(node, part)
+            node = entry.value if entry is not None else None
+        entry = self._entry(node, path[-1])
+        if entry is None or entry.key is None:
+            return self._bom + self._text
+        start, end = entry.key.start_mark.index, entry.key.end_mark.index
+        return self._bom + self._text[:start] + _scalar(name) + self._text[end:]
 
     def remove(self, path: Path) -> str:
         node = self._root

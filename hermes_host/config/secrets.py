@@ -116,6 +116,10 @@ class Secrets:
                 files.write_private(self.file, changed)
         self._forget()
 
+    def reload(self) -> None:
+        """Read `.env` anew at the next look, such as after another program changed it."""
+        self._forget()
+
     # ---------------------------------------------------------------------------------------------- redaction
 
     def watch(self, value: str, name: str = "") -> None:

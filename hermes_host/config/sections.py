@@ -8,6 +8,7 @@ from msgspec import Meta
 from hermes_host.config.secret import Secret
 
 __all__ = [
+    "HOST_SECTIONS",
     "AgentSection",
     "ApprovalsSection",
     "DisplaySection",

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
-from pathlib import Path
 from secrets import token_hex
-from typing import BinaryIO, Literal
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from hermes_host.errors import NotFound, ToolError
 from hermes_host.protocols import Command, Exited, Terminal
 from hermes_host.terminals.output import KEPT_AT_MOST, PlainText, Tail, create_private
-from hermes_host.terminals.state import Frames, ShellState
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+    from pathlib import Path
+
+    from hermes_host.terminals.state import Frames, ShellState
 
 __all__ = ["Job", "Jobs"]
 

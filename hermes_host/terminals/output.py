@@ -6,9 +6,11 @@ import codecs
 import os
 import re
 from collections import deque
-from collections.abc import Callable
-from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 __all__ = ["Collector", "PlainText", "Tail", "create_private"]
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hermes_host.context import SessionContext
-from hermes_host.protocols import Terminal, TerminalBackend
 from hermes_host.terminals.shell import Shell
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from hermes_host.context import SessionContext
+    from hermes_host.protocols import Terminal, TerminalBackend
 
 __all__ = ["Terminals"]
 

@@ -1,7 +1,7 @@
 """A shell with memory on top of any terminal: directory, variables, functions, aliases and options stay.
 
-See `hermes_host.terminals.state` for how. Commands of one session run one after the other; what is to run beside them is
-a job (`Shell.jobs`), which starts with a copy of the state and gives nothing back.
+See `hermes_host.terminals.state` for how. Commands of one session run one after the other; what is to run beside them
+is a job (`Shell.jobs`), which starts with a copy of the state and gives nothing back.
 """
 
 from __future__ import annotations
@@ -10,11 +10,10 @@ import asyncio
 import posixpath
 import tempfile
 import time
-from collections.abc import Callable, Coroutine
 from contextlib import aclosing
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -22,6 +21,9 @@ from hermes_host.protocols import Command, Exited, Terminal
 from hermes_host.terminals.jobs import Jobs
 from hermes_host.terminals.output import Collector, PlainText
 from hermes_host.terminals.state import ShellState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
 
 __all__ = ["Shell", "ShellResult"]
 
@@ -89,8 +91,8 @@ class Shell:
         out of time is killed with everything it started, and changes nothing in the shell. `on_output` gets the text as
         it comes, some ten times a second at most. Output past `limit` goes to the file `keep` names.
 
-        Raises `FileNotFoundError` or `NotADirectoryError` for a `directory` that is none, `ValueError` for a script with
-        NUL characters.
+        Raises `FileNotFoundError` or `NotADirectoryError` for a `directory` that is none, `ValueError` for a script
+        with NUL characters.
         """
         if "\0" in script:
             raise ValueError("A script cannot hold NUL characters.")

@@ -11,9 +11,9 @@ goes where its output goes, and in their order; in a pseudo-terminal it comes be
 framed by a random word, so nothing of it lies in a file, and nothing but `Terminal.run` is needed.
 
 Only what differs from a fresh shell is restored: most of the time a directory and a few variables. In bash these are
-variables of every kind, functions, aliases, options (`set`, `shopt`), the umask and the directory; in a plain POSIX shell
-functions are missing, since it cannot list them. Never kept: traps, `set -n`, the directory stack, the shell's limits
-(`ulimit`), and `set -e` of a shell that ended by `exit` or by `set -e` itself (in a terminal that shell would be gone).
+variables of every kind, functions, aliases, options (`set`, `shopt`), the umask and the directory; in a plain POSIX
+shell functions are missing, since it cannot list them. Never kept: traps, `set -n`, the directory stack, `ulimit`,
+and `set -e` of a shell that ended by `exit` or by `set -e` itself (in a terminal that shell would be gone).
 A script that replaces the EXIT trap *and* calls `exit` keeps the state before it.
 """
 
@@ -22,17 +22,20 @@ from __future__ import annotations
 import re
 import secrets
 import shlex
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["Frames", "ShellState"]
 
-_CHANGING = frozenset(
-    """
-    BASHOPTS BASHPID BASH_ALIASES BASH_ARGC BASH_ARGV BASH_ARGV0 BASH_CMDS BASH_COMMAND BASH_EXECUTION_STRING BASH_LINENO
-    BASH_REMATCH BASH_SOURCE BASH_SUBSHELL BASH_VERSINFO BASH_VERSION DIRSTACK EPOCHREALTIME EPOCHSECONDS EUID FUNCNAME
-    GROUPS HISTCMD LINENO PIPESTATUS PPID PWD RANDOM SRANDOM SECONDS SHELLOPTS SHLVL UID _
-    """.split()
-)
+_CHANGING_NAMES = """
+    BASHOPTS BASHPID BASH_ALIASES BASH_ARGC BASH_ARGV BASH_ARGV0 BASH_CMDS BASH_COMMAND BASH_EXECUTION_STRING
+    BASH_LINENO BASH_REMATCH BASH_SOURCE BASH_SUBSHELL BASH_VERSINFO BASH_VERSION DIRSTACK EPOCHREALTIME
+    EPOCHSECONDS EUID FUNCNAME GROUPS HISTCMD LINENO PIPESTATUS PPID PWD RANDOM SRANDOM SECONDS SHELLOPTS SHLVL UID
+    _
+"""
+_CHANGING = frozenset(_CHANGING_NAMES.split())
 """Variables that bash makes itself."""
 _OURS = "__hermes_"
 _STATE_AT_MOST = 16 << 20

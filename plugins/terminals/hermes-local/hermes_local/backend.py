@@ -8,17 +8,21 @@ import os
 import pwd
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
-from hermes_host.context import PluginContext
 from hermes_host.errors import ConfigError, Unsupported
-from hermes_host.protocols import Command, Exited, FileInfo, Output
-from hermes_host.specs import TerminalSpec
 from hermes_local import files
 from hermes_local.environment import login_environment, scrubbed
 from hermes_local.processes import Launcher, Process
 from hermes_local.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from hermes_host.context import PluginContext
+    from hermes_host.protocols import Command, Exited, FileInfo, Output
+    from hermes_host.specs import TerminalSpec
 
 __all__ = ["LocalBackend", "LocalTerminal", "connect", "find_shell"]
 
@@ -56,11 +60,7 @@ class LocalBackend:
 
         Raises `FileNotFoundError` or `NotADirectoryError` for a directory that is none.
         """
-        start = os.path.realpath(files.expand(directory or "~", home_directory()))
-        if not os.path.isdir(start):
-            number = errno.ENOTDIR if os.path.exists(start) else errno.ENOENT
-            raise OSError(number, os.strerror(number), start)
-        terminal = LocalTerminal(self, start)
+        terminal = LocalTerminal(self, _start_directory(directory))
         self._terminals += 1
         try:
             yield terminal
@@ -117,6 +117,14 @@ class LocalBackend:
         return environment
 
 
+def _start_directory(directory: str) -> str:
+    start = os.path.realpath(files.expand(directory or "~", home_directory()))
+    if not os.path.isdir(start):
+        number = errno.ENOTDIR if os.path.exists(start) else errno.ENOENT
+        raise OSError(number, os.strerror(number), start)
+    return start
+
+
 def home_directory() -> str:
     """The user's home directory."""
     return os.environ.get("HOME") or pwd.getpwuid(os.getuid()).pw_dir
@@ -159,7 +167,7 @@ class LocalTerminal:
 
     async def resolve(self, path: str) -> str:
         """The absolute path with `~`, `..` and links resolved."""
-        return os.path.realpath(os.path.join(self._directory, files.expand(path, self._home)))
+        return files.resolve(os.path.join(self._directory, files.expand(path, self._home)))
 
     async def stat(self, path: str) -> FileInfo | None:
         """The file itself, or None."""

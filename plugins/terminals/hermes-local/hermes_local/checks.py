@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable
 from contextlib import aclosing
+from typing import TYPE_CHECKING
 
-from hermes_host.context import PluginContext
 from hermes_host.errors import ConfigError
 from hermes_host.protocols import CheckResult, Command, Output
 from hermes_local.backend import LocalBackend, find_shell
 from hermes_local.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hermes_host.context import PluginContext
 
 __all__ = ["check"]
 

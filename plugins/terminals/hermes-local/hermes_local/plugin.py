@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from hermes_host import hookimpl
 from hermes_host.specs import CheckSpec, PluginInfo, SectionSpec, TerminalSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 @hookimpl

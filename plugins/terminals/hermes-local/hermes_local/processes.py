@@ -1,4 +1,4 @@
-"""The host's side of running commands: speaks with the warden, and turns pipes into events without a thread or a poll."""
+"""The host's side of running commands: speaks with the warden and turns pipes into events, with no thread or poll."""
 
 from __future__ import annotations
 
@@ -13,11 +13,15 @@ import subprocess
 import sys
 import tempfile
 import termios
+import threading
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hermes_host.protocols import Exited, Output
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
 __all__ = ["Launcher", "Process"]
 
@@ -129,22 +133,8 @@ class Launcher:
             self._requests = None
         if self._warden is not None:
             warden, self._warden = self._warden, None
-            if warden.poll() is None:
-                _reap_in_background(warden)
-
-
-_ending: set[asyncio.Future[object]] = set()
-
-
-def _reap_in_background(warden: subprocess.Popen[bytes]) -> None:
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:
-        warden.wait()
-        return
-    future = loop.run_in_executor(None, warden.wait)
-    _ending.add(future)
-    future.add_done_callback(_ending.discard)
+            # A daemon thread, because nothing may wait for it: a process of another user can keep the warden busy.
+            threading.Thread(target=warden.wait, name="warden", daemon=True).start()
 
 
 class _Plumbing:
@@ -224,11 +214,16 @@ def _file_with(data: bytes) -> int:
 async def _writable(descriptor: int) -> None:
     loop = asyncio.get_running_loop()
     ready: asyncio.Future[None] = loop.create_future()
-    loop.add_writer(descriptor, lambda: ready.done() or ready.set_result(None))
+    loop.add_writer(descriptor, _set, ready)
     try:
         await ready
     finally:
         loop.remove_writer(descriptor)
+
+
+def _set(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 class Process:
@@ -390,7 +385,7 @@ class Process:
             self._code = 137  # the keeper was killed
         self._take_what_is_there()
         for descriptor in list(self._open):
-            if self._discarding or descriptor not in self._reading:
+            if self._discarding:
                 self._close_output(descriptor)
         self._complete = True
         self._wake()
@@ -419,8 +414,7 @@ class Process:
                 raise
             data = b""
         if not data:
-            stream_ended = descriptor
-            self._close_output(stream_ended)
+            self._close_output(descriptor)
             if not self._open and self._code is not None and not self._timed_out:
                 self._complete = True
             return False
@@ -450,8 +444,8 @@ class Process:
         os.close(descriptor)
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        if self._waiter is not None:
+            _set(self._waiter)
 
     async def _wait(self) -> None:
         self._waiter = self._loop.create_future()

@@ -5,8 +5,8 @@ milliseconds and every command is a fork of it). The host passes it, for each co
 (control socket, standard input, output, error, and the script where there is one). The warden forks a *keeper* for the
 command, and the keeper starts the program in a session of its own.
 
-A keeper is the *subreaper* of its command (Linux, `prctl(2)` PR_SET_CHILD_SUBREAPER): whatever the command starts stays a
-descendant of the keeper, also after `setsid`, `nohup` or a double fork, and however its environment was changed. So
+A keeper is the *subreaper* of its command (Linux, `prctl(2)` PR_SET_CHILD_SUBREAPER): whatever the command starts stays
+a descendant of the keeper, also after `setsid`, `nohup` or a double fork, and however its environment was changed. So
 "kill the command" has an exact meaning: freeze and kill every descendant until `waitpid` says there is none. It happens
 when the host asks for it, when the control socket closes, and when the host's process ends, however it ends. A keeper
 that was itself killed leaves its command to the warden, which is a subreaper too and kills it.
@@ -15,8 +15,8 @@ Where there is no subreaper (macOS) the same is done for the descendants `ps` sh
 process that has both left the session and lost its parent before it is looked for escapes there.
 
 Control socket, host to keeper: one request (4 bytes length, then `marshal`), later `K` to kill, or end of file, which
-means the same. Keeper to host, 5 bytes each: `S` + process id, `E` + errno of the program, `D` + errno of the directory,
-`X` + exit code; end of file means that nothing of the command is left.
+means the same. Keeper to host, 5 bytes each: `S` + process id, `E` + errno of the program, `D` + errno of the
+directory, `X` + exit code; end of file means that nothing of the command is left.
 """
 
 from __future__ import annotations
@@ -28,8 +28,13 @@ import select
 import sys
 import time
 
-import _signal as signal  # the C module: the public one imports enum, which doubles the start-up time
-import _socket as socket  # as above
+TYPE_CHECKING = False  # not from typing, which would take longer than all the rest
+if TYPE_CHECKING:
+    import signal
+    import socket
+else:  # the C modules: the public ones import enum, which doubles the time this takes to start
+    import _signal as signal
+    import _socket as socket
 
 SCRIPT_FD = 3
 """Where a command finds its script (`sh /dev/fd/3`)."""
@@ -51,88 +56,110 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
         # `pkill python` in a command must not take the guard away. Its end is the host's end.
         signal.signal(number, signal.SIG_IGN)
-    children = _watch_children()
-    host = _watch_host(int(sys.argv[2]))
-    keepers: set[int] = set()
-    poll = select.poll()
-    for descriptor in (requests.fileno(), children, host):
-        if descriptor >= 0:
-            poll.register(descriptor, select.POLLIN)
-    while True:
-        ready = {descriptor for descriptor, _ in poll.poll()}
-        if children in ready:
-            _reap(children, keepers)
-        if host in ready:
-            break
-        if requests.fileno() in ready:
-            descriptors = _receive(requests)
-            if not descriptors:
+    _Warden(requests, _watch_host(int(sys.argv[2]))).serve()
+
+
+class _Warden:
+    """Keeps one keeper waiting for the next request, so that no command waits for a fork."""
+
+    def __init__(self, requests: socket.socket, host: int) -> None:
+        self.requests = requests
+        self.host = host
+        self.children = _watch_children()
+        self.taken, self.take = os.pipe()
+        os.set_blocking(self.taken, False)
+        self.waiting = 0
+        self.keepers: set[int] = set()
+
+    def serve(self) -> None:
+        """Never returns."""
+        poll = select.poll()
+        poll.register(self.requests.fileno(), 0)  # its end only: requests are for the keeper that waits
+        for descriptor in (self.taken, self.children, self.host):
+            if descriptor >= 0:
+                poll.register(descriptor, select.POLLIN)
+        self.prepare()
+        while True:
+            ready = {descriptor for descriptor, _ in poll.poll()}
+            if self.taken in ready:
+                _drain(self.taken)
+                self.prepare()
+            if self.children in ready:
+                self.reap()
+            if self.host in ready or self.requests.fileno() in ready:
                 break
-            pid = os.fork()
+        os.close(self.requests.detach())
+        # The keepers see the same end and clear up; wait for them, and for what a killed keeper left.
+        while True:
+            try:
+                pid, _ = os.waitpid(-1, 0)
+            except ChildProcessError:
+                break
+            self.keepers.discard(pid)
+            self.kill_strays()
+        os._exit(0)
+
+    def prepare(self) -> None:
+        """Fork the keeper that takes the next request."""
+        self.waiting = os.fork()
+        if self.waiting == 0:
+            try:
+                _Keeper(self.host).keep(self.requests, self.take)
+            finally:
+                os._exit(0)
+        self.keepers.add(self.waiting)
+
+    def reap(self) -> None:
+        _drain(self.children)
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
             if pid == 0:
-                requests.close()
-                _Keeper(descriptors, host).keep()
-            keepers.add(pid)
-            for descriptor in descriptors:
-                os.close(descriptor)
-    os.close(requests.detach())
-    # The keepers see the same end and clear up; wait for them, and for what a killed keeper left.
-    while True:
-        try:
-            pid, _ = os.waitpid(-1, 0)
-        except ChildProcessError:
-            break
-        keepers.discard(pid)
-        _kill_strays(keepers)
-    os._exit(0)
+                return
+            self.keepers.discard(pid)
+            if os.WIFSIGNALED(status):
+                self.kill_strays()
+                if pid == self.waiting:
+                    self.prepare()
 
-
-def _reap(children: int, keepers: set[int]) -> None:
-    _drain(children)
-    while True:
-        try:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            return
-        if pid == 0:
-            return
-        keepers.discard(pid)
-        if os.WIFSIGNALED(status):
-            _kill_strays(keepers)
-
-
-def _kill_strays(keepers: set[int]) -> None:
-    """Kill the children that are no keepers: what is left of commands whose keeper was killed."""
-    me = os.getpid()
-    for pid, parent in _processes():
-        if parent == me and pid not in keepers:
-            _kill_tree(pid)
-            _kill(pid, me, signal.SIGKILL)
+    def kill_strays(self) -> None:
+        """Kill the children that are no keepers: what is left of commands whose keeper was killed."""
+        me = os.getpid()
+        for pid, parent in _processes():
+            if parent == me and pid not in self.keepers:
+                _kill_tree(pid)
+                _kill(pid, me, signal.SIGKILL)
 
 
 class _Keeper:
     """Starts one command, reports its end, and kills what is left of it when told."""
 
-    def __init__(self, descriptors: list[int], host: int) -> None:
-        self.control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, descriptors[0])
-        self.descriptors = descriptors[1:]
-        self.host = host
-        self.command = 0
-        self.killing = False
+    control: socket.socket
 
-    def keep(self) -> None:
-        """Never returns."""
+    def __init__(self, host: int) -> None:
+        _become_subreaper()
+        self.host = host
+        self.children = _watch_children()
+        self.descriptors: list[int] = []
+        self.command = 0
+
+    def keep(self, requests: socket.socket, take: int) -> None:
+        """Wait for a request and see it through."""
+        descriptors = _receive(requests)
+        os.close(requests.detach())
+        if not descriptors:
+            return
+        os.write(take, b"t")
+        self.control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, descriptors.pop(0))
+        self.descriptors = descriptors
         try:
-            _become_subreaper()
-            self.children = _watch_children()
-            try:
-                self._start(self._request())
-            finally:
-                for descriptor in self.descriptors:
-                    os.close(descriptor)
-            self._watch()
+            self._start(self._request())
         finally:
-            os._exit(0)
+            for descriptor in self.descriptors:
+                os.close(descriptor)
+        self._watch()
 
     def _request(self) -> dict[str, object]:
         data = b""
@@ -238,7 +265,7 @@ def _find(program: bytes, path: bytes) -> bytes:
         return program
     for directory in path.split(b":"):
         candidate = os.path.join(directory or b".", program)
-        if os.access(candidate, os.X_OK) and not os.path.isdir(candidate):  # noqa: PTH112
+        if os.access(candidate, os.X_OK) and not os.path.isdir(candidate):
             return candidate
     raise FileNotFoundError(2, "No such program")
 
@@ -282,11 +309,11 @@ def _start_in_terminal(program: bytes, argv: list[bytes], env: dict[bytes, bytes
             os.write(failure, number.to_bytes(4, "big"))
             os._exit(127)
     os.close(failure)
-    number = os.read(failed, 4)
+    reason = os.read(failed, 4)
     os.close(failed)
-    if number:
+    if reason:
         os.waitpid(pid, 0)
-        raise OSError(int.from_bytes(number, "big"), "exec")
+        raise OSError(int.from_bytes(reason, "big"), "exec")
     return pid
 
 
@@ -356,7 +383,7 @@ def _processes() -> list[tuple[int, int]]:
 
 def _parent(pid: int) -> int:
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123
+        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123, pathlib would triple the start-up time
             # The program's name stands in parentheses and may hold anything.
             return int(file.read().rpartition(b")")[2].split()[1])
     except (OSError, IndexError, ValueError):
@@ -364,7 +391,7 @@ def _parent(pid: int) -> int:
 
 
 def _processes_of_ps() -> list[tuple[int, int]]:
-    with os.popen("ps -Ao pid=,ppid=") as listing:  # noqa: S605
+    with os.popen("ps -Ao pid=,ppid=") as listing:
         return [(int(pid), int(parent)) for pid, parent in (line.split() for line in listing)]
 
 

@@ -18,7 +18,7 @@ class ReadOnly:
 async def main() -> None:
     async with Host() as host:
         session = await host.start(provider="offline", approver=ReadOnly())
-        async for event in session.run("run rm -rf build"):
+        async for event in session.run("run git push --force"):
             if isinstance(event, ToolFinished):
                 print("refused" if event.result.is_error else "done")
 

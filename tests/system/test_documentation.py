@@ -16,7 +16,7 @@ from hermes_host.testing.hosts import StandInHost
 ROOT = Path(__file__).resolve().parents[2]
 SNIPPETS = sorted((ROOT / "docs" / "snippets").glob("*.py"))
 EXPECTED = {
-    "approve.py": ["asked about:", "rm -rf build", "refused"],
+    "approve.py": ["asked about:", "git push --force", "refused"],
     "ask.py": ["notes.txt", "completed after", "resume with"],
     "function_tool.py": ["stock - How many pieces of a fruit are in the store."],
     "read_stream_json.py": ["calls", "completed after"],

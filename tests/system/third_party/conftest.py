@@ -82,7 +82,7 @@ def install(tmp_path_factory: pytest.TempPathFactory, wheel: Callable[[Path], Pa
         export = [
             "export",
             "--quiet",
-            "--locked",
+            "--frozen",
             "--no-default-groups",
             "--no-emit-workspace",
             "--format",

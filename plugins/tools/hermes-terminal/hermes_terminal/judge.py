@@ -13,7 +13,7 @@ from hermes_terminal.rules import judge_program
 from hermes_terminal.rules.case import Case, Finding, Input, State, Verdict, stricter
 from hermes_terminal.rules.environment import judge_assignment
 from hermes_terminal.shell.script import Compound, Function, Node, Redirect, Simple, Unreadable, Word
-from hermes_terminal.shell.syntax import MAX_LENGTH, parse
+from hermes_terminal.shell.syntax import parse
 
 __all__ = ["Judgement", "judge"]
 
@@ -33,6 +33,8 @@ class Judgement:
     """Absolute paths it would write or delete, not yet resolved through links."""
     readable: bool = True
     """False when the script could not be parsed."""
+    programs: frozenset[str] | None = None
+    """The names of all programs it would start; None when that cannot be told."""
 
 
 @dataclass(slots=True)
@@ -42,6 +44,8 @@ class Judge:
     place: Place
     findings: list[Finding] = field(default_factory=list)
     written: dict[str, None] = field(default_factory=dict)
+    programs: set[str] = field(default_factory=set)
+    understood: bool = True
     depth: int = 0
 
     def add(self, verdict: Verdict, reason: str) -> None:
@@ -57,6 +61,7 @@ class Judge:
                 return
             self.node(parse(text, home=self.place.home), state)
         except Unreadable as error:
+            self.understood = False
             self.add("ask", f"Part of it cannot be judged: {error}.")
         finally:
             self.depth -= 1
@@ -134,6 +139,7 @@ class Judge:
 
     def words(self, words: tuple[Word, ...], state: State) -> None:
         """Judge a program with its arguments."""
+        self.programs.add(words[0].text.rpartition("/")[2])
         judge_program(Case(words, state, self))
 
     def _words(self, words: tuple[Word, ...], state: State) -> None:
@@ -143,7 +149,7 @@ class Judge:
                 self.node(nested, inner)
                 state.absorb(inner)
             text = word.text
-            if ("/" in text or "." in text or state.in_secrets) and any(mark in text for mark in _SECRET_MARKS):
+            if state.in_secrets or (("/" in text or "." in text) and any(mark in text for mark in _SECRET_MARKS)):
                 self.reads(word, state)
 
     def reads(self, word: Word, state: State) -> None:
@@ -186,17 +192,17 @@ def _calls_itself_beside(node: Node, name: str, *, beside: bool) -> bool:
     return any(_calls_itself_beside(part, name, beside=inside) for part in node.parts)
 
 
-def judge(text: str, place: Place, *, directory: str = "") -> Judgement:
-    """Judge a script that would start in `directory` (the workspace when empty)."""
-    start = directory or place.workspace or None
+def judge(text: str, place: Place, *, directory: str | None = "") -> Judgement:
+    """Judge a script that would start in `directory`: the workspace when empty, anywhere when None."""
+    start = (directory or place.workspace or None) if directory is not None else None
     try:
         script = parse(text, home=place.home)
     except Unreadable as error:
-        why = f"The command cannot be judged: {error}."
-        return Judgement("ask", why if len(text) <= MAX_LENGTH else f"{why} Read it with care.", readable=False)
+        return Judgement("ask", f"The command cannot be judged: {error}.", readable=False)
     judge = Judge(place)
     judge.node(script, State(directories=(start,)))
     worst = Finding("allow", "")
     for finding in judge.findings:
         worst = stricter(worst, finding)
-    return Judgement(worst.verdict, worst.reason, tuple(judge.written))
+    programs = frozenset(judge.programs) if judge.understood else None
+    return Judgement(worst.verdict, worst.reason, tuple(judge.written), programs=programs)

@@ -13,8 +13,12 @@ __all__ = ["Place", "Zone", "protected", "secret"]
 
 Zone = Literal["protected", "device", "root", "home", "workspace", "temporary", "outside", "unknown"]
 
-SYSTEM_BINARIES = frozenset({"/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/opt/homebrew/bin"})
-_HARMLESS_DEVICES = frozenset({"/dev/null", "/dev/stdout", "/dev/stderr", "/dev/tty", "/dev/fd/1", "/dev/fd/2", "/dev/full"})
+SYSTEM_BINARIES = frozenset(
+    {"/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/opt/homebrew/bin"}
+)
+_HARMLESS_DEVICES = frozenset(
+    {"/dev/null", "/dev/stdout", "/dev/stderr", "/dev/tty", "/dev/fd/1", "/dev/fd/2", "/dev/full"}
+)
 _TEMPORARY = ("/tmp", "/var/tmp", "/private/tmp")
 
 _START_FILES = frozenset(
@@ -136,7 +140,9 @@ def _in_git(parts: list[str]) -> bool:
 
 
 def _agent_part(rest: list[str]) -> bool:
-    return rest[:1] != [] and (rest[0] in _AGENT_FOLDERS or (len(rest) == 1 and (rest[0] in _AGENT_FILES or rest == [""])))
+    return rest[:1] != [] and (
+        rest[0] in _AGENT_FOLDERS or (len(rest) == 1 and (rest[0] in _AGENT_FILES or rest == [""]))
+    )
 
 
 def matches_protected(pattern: str, place: Place) -> bool:

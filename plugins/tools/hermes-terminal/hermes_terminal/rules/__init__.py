@@ -11,13 +11,35 @@ from hermes_terminal.rules.program import Program, Table
 
 __all__ = ["judge_program", "table"]
 
-_TOOL_FOLDERS = ("/.cargo/bin", "/.local/bin", "/go/bin", "/.venv/bin", "/venv/bin", "/node_modules/.bin", "/.pyenv/shims", "/.bun/bin")
+_TOOL_FOLDERS = (
+    "/.cargo/bin",
+    "/.local/bin",
+    "/go/bin",
+    "/.venv/bin",
+    "/venv/bin",
+    "/node_modules/.bin",
+    "/.pyenv/shims",
+    "/.bun/bin",
+)
 
 
 @functools.cache
 def table() -> Table:
     """Every program that is known, by name."""
-    from hermes_terminal.rules import build, builtins, code, containers, data, files, git, network, packages, reading, system, wrappers
+    from hermes_terminal.rules import (
+        build,
+        builtins,
+        code,
+        containers,
+        data,
+        files,
+        git,
+        network,
+        packages,
+        reading,
+        system,
+        wrappers,
+    )
 
     merged: Table = {}
     for module in (reading, files, builtins, git, build, packages, code, data, containers, network, system, wrappers):

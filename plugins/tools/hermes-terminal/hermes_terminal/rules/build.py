@@ -31,7 +31,10 @@ def _make(case: Case, arguments: Arguments) -> None:
 
 
 def _inside(case: Case, text: str) -> bool:
-    return all(case.place.zone(case.place.join(d, text)) == "workspace" or case.place.join(d, text) == case.place.workspace for d in case.state.directories)
+    return all(
+        case.place.zone(case.place.join(d, text)) == "workspace" or case.place.join(d, text) == case.place.workspace
+        for d in case.state.directories
+    )
 
 
 def _just(case: Case, arguments: Arguments) -> None:
@@ -49,7 +52,12 @@ def _go_run(case: Case, arguments: Arguments) -> None:
 _GO_RUNS = dict.fromkeys(("-toolexec", "-exec", "-vettool", "-overlay", "-modfile"), _OTHER_RUNNER)
 _GO_VALUED = "-C -o -run -bench -count -timeout -tags -p -mod -coverprofile -ldflags -gcflags"
 _GO = Program(single=True, asks=_GO_RUNS, valued=_GO_VALUED, writes="-o", then=_go_run, variables=True)
-_CARGO_BUILD = Program(asks={"--config": _OTHER_RUNNER}, valued="-p --package --features --target --bin --test -j", runs=True, variables=True)
+_CARGO_BUILD = Program(
+    asks={"--config": _OTHER_RUNNER},
+    valued="-p --package --features --target --bin --test -j",
+    runs=True,
+    variables=True,
+)
 
 
 def _node_install(case: Case, arguments: Arguments) -> None:
@@ -59,7 +67,10 @@ def _node_install(case: Case, arguments: Arguments) -> None:
 
 
 _NODE_INSTALL = Program(
-    asks={**dict.fromkeys(("-g", "--global", "--location"), _INSTALLS), **dict.fromkeys(("--prefix", "--script-shell", "--registry"), _OTHER_RUNNER)},
+    asks={
+        **dict.fromkeys(("-g", "--global", "--location"), _INSTALLS),
+        **dict.fromkeys(("--prefix", "--script-shell", "--registry"), _OTHER_RUNNER),
+    },
     then=_node_install,
 )
 _NODE_RUN = Program(runs=True, variables=True, asks={"--script-shell": _OTHER_RUNNER})
@@ -86,14 +97,21 @@ def _test_runner(case: Case, arguments: Arguments) -> None:
 def _writes_report(case: Case, arguments: Arguments) -> None:
     case.runs_project()
     for option, value in arguments.options:
-        if option in ("--junitxml", "--junit-xml", "--cov-report", "--basetemp", "--html") and value is not None and "/" in value.text:
+        if (
+            option in ("--junitxml", "--junit-xml", "--cov-report", "--basetemp", "--html")
+            and value is not None
+            and "/" in value.text
+        ):
             case.write(value)
 
 
 PROGRAMS: dict[str, Program] = {
     "make gmake": Program(
-        asks=dict.fromkeys(("--eval", "-E"), _OTHER_RUNNER), valued="-C -f -j -l -o -W -I --directory --file --makefile", variables=True,
-        runs=True, then=_make,
+        asks=dict.fromkeys(("--eval", "-E"), _OTHER_RUNNER),
+        valued="-C -f -j -l -o -W -I --directory --file --makefile",
+        variables=True,
+        runs=True,
+        then=_make,
     ),
     "just task invoke inv nox tox rake": Program(variables=True, runs=True, then=_just, valued="-f -d -e -s -n -m"),
     "ninja meson": Program(variables=True, runs=True, then=_just, valued="-C -f -j"),
@@ -111,35 +129,75 @@ PROGRAMS: dict[str, Program] = {
             **dict.fromkeys(("-wrapper", "--plugin", "-B", "-specs"), _OTHER_RUNNER),
             **dict.fromkeys(("-fplugin", "-Xclang", "-load"), _OTHER_RUNNER),
         },
-        single=True, writes="-o", valued="-I -L -l -D -x -include -MF -C", variables=True, runs=True,
+        single=True,
+        writes="-o",
+        valued="-I -L -l -D -x -include -MF -C",
+        variables=True,
+        runs=True,
     ),
     "cargo": Program(
         asks={"--config": _OTHER_RUNNER, "-Z": _OTHER_RUNNER},
         valued="-C --color",
         commands=commands(
             "tree metadata search version pkgid locate-project verify-project read-manifest help fetch generate-lockfile init new -V",
-            build=_CARGO_BUILD, b=_CARGO_BUILD, check=_CARGO_BUILD, c=_CARGO_BUILD, test=_CARGO_BUILD, t=_CARGO_BUILD, run=_CARGO_BUILD, r=_CARGO_BUILD,
-            fmt=_CARGO_BUILD, clippy=_CARGO_BUILD, doc=_CARGO_BUILD, bench=_CARGO_BUILD, nextest=_CARGO_BUILD, fix=_CARGO_BUILD, clean="",
-            update="", vendor="", add=_ADDS, install=_ADDS, remove=_REMOVES, uninstall=_REMOVES, publish=_PUBLISHES, yank=_PUBLISHES,
+            build=_CARGO_BUILD,
+            b=_CARGO_BUILD,
+            check=_CARGO_BUILD,
+            c=_CARGO_BUILD,
+            test=_CARGO_BUILD,
+            t=_CARGO_BUILD,
+            run=_CARGO_BUILD,
+            r=_CARGO_BUILD,
+            fmt=_CARGO_BUILD,
+            clippy=_CARGO_BUILD,
+            doc=_CARGO_BUILD,
+            bench=_CARGO_BUILD,
+            nextest=_CARGO_BUILD,
+            fix=_CARGO_BUILD,
+            clean="",
+            update="",
+            vendor="",
+            add=_ADDS,
+            install=_ADDS,
+            remove=_REMOVES,
+            uninstall=_REMOVES,
+            publish=_PUBLISHES,
+            yank=_PUBLISHES,
         ),
     ),
     "go": Program(
         single=True,
         commands=commands(
             "version list doc help",
-            build=_GO, test=_GO, run=_GO, vet=_GO, fmt=_GO, generate=_GO,
+            build=_GO,
+            test=_GO,
+            run=_GO,
+            vet=_GO,
+            fmt=_GO,
+            generate=_GO,
             mod=Program(commands=commands("tidy download graph verify why vendor init")),
             env=Program(asks={"-w": _INSTALLS, "-u": _INSTALLS}, single=True),
             clean=Program(asks={"-modcache": "It deletes a cache that all projects share."}, single=True),
             work=Program(commands=commands("init use sync")),
-            get=_ADDS, install=_ADDS,
+            get=_ADDS,
+            install=_ADDS,
         ),
     ),
     "npm pnpm yarn bun": _NODE,
     "mvn mvnw gradle gradlew ant sbt": Program(variables=True, runs=True, then=_just, valued="-f -pl -D -P"),
     "dotnet": Program(
-        commands=commands("build test run restore clean format list --info --version", publish="", new="", add=_ADDS, remove=_REMOVES, nuget=_PUBLISHES, tool=_INSTALLS)
+        commands=commands(
+            "build test run restore clean format list --info --version",
+            publish="",
+            new="",
+            add=_ADDS,
+            remove=_REMOVES,
+            nuget=_PUBLISHES,
+            tool=_INSTALLS,
+        )
     ),
-    "bundle": Program(commands=commands("check list show info outdated lock", install="", add=_ADDS, remove=_REMOVES, update="")),
+    "bundle": Program(
+        commands=commands("check list show info outdated lock", install="", add=_ADDS, remove=_REMOVES, update="")
+    ),
     "mkdocs sphinx-build hugo jekyll": Program(runs=True, variables=True),
 }

@@ -30,6 +30,11 @@ def _hides_code(case: Case, arguments: Arguments) -> None:
             case.ask("It hands code to the shell where a name or number belongs.")
 
 
+def _printf(case: Case, arguments: Arguments) -> None:
+    if any(word.text.startswith("-v") for word in case.arguments[:1]):
+        _hides_code(case, arguments)
+
+
 def _declare(case: Case, arguments: Arguments) -> None:
     _hides_code(case, arguments)
     for word in arguments.rest:
@@ -90,7 +95,11 @@ def _command(case: Case, arguments: Arguments) -> None:
 
 
 def _shopt(case: Case, arguments: Arguments) -> None:
-    if any(word.text not in ("nullglob", "globstar", "dotglob", "failglob", "nocaseglob", "extglob", "pipefail", "nocasematch") for word in arguments.rest):
+    if any(
+        word.text
+        not in ("nullglob", "globstar", "dotglob", "failglob", "nocaseglob", "extglob", "pipefail", "nocasematch")
+        for word in arguments.rest
+    ):
         case.ask("It changes how the shell reads commands.")
 
 
@@ -105,7 +114,9 @@ _CODE = "It gives the shell code for later."
 PROGRAMS: dict[str, Program] = {
     ": exit return break continue shift jobs bg disown dirs getopts umask ulimit suspend logout caller": Program(),
     "cd pushd popd chdir": Program(variables=True, then=_cd),
-    "[ test [[ let read printf local declare typeset export readonly unset": Program(then=_declare),
+    "[ test let": Program(then=_hides_code),
+    "printf": Program(then=_printf),
+    "read local declare typeset export readonly unset": Program(then=_declare),
     "eval": Program(then=_eval),
     "trap": Program(then=_trap),
     "source .": Program(then=_source),
@@ -117,6 +128,8 @@ PROGRAMS: dict[str, Program] = {
     "set": Program(variables=True, then=_set),
     "alias": Program(always=_CODE),
     "unalias": Program(),
-    "enable hash bind complete compgen compopt fc history coproc": Program(always="It changes how the shell finds or runs commands."),
+    "enable hash bind complete compgen compopt fc history coproc": Program(
+        always="It changes how the shell finds or runs commands."
+    ),
     "fg": Program(),
 }

@@ -58,7 +58,9 @@ class State:
     @property
     def in_secrets(self) -> bool:
         """Whether it runs in a folder where bare names may be secrets."""
-        return any(d is not None and (".ssh" in d or ".hermes" in d or "/etc" in d or "/proc" in d) for d in self.directories)
+        return any(
+            d is not None and (".ssh" in d or ".hermes" in d or "/etc" in d or "/proc" in d) for d in self.directories
+        )
 
     def also(self, directories: tuple[str | None, ...]) -> None:
         """It may as well be in one of these."""

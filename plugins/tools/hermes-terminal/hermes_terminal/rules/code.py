@@ -70,7 +70,9 @@ class _Shell(Program):
             case.reads_code(f"`{case.name}`")
 
 
-def _interpreter(code: str, *, valued: str = "", asks: str = "", harmless: str = "--version -V -v --help -h") -> Program:
+def _interpreter(
+    code: str, *, valued: str = "", asks: str = "", harmless: str = "--version -V -v --help -h"
+) -> Program:
     """An interpreter: `code` names options that bring code along, `valued` those with a value, `asks` those that change much."""
     inline = code.split()
     plain = frozenset(harmless.split())
@@ -88,7 +90,9 @@ def _interpreter(code: str, *, valued: str = "", asks: str = "", harmless: str =
         elif not any(option in plain for option, _ in arguments.options):
             _from_input(case)
 
-    return _Interpreter(valued=f"{code} {valued}", asks=dict.fromkeys(asks.split(), "It loads code that is not judged."), then=then)
+    return _Interpreter(
+        valued=f"{code} {valued}", asks=dict.fromkeys(asks.split(), "It loads code that is not judged."), then=then
+    )
 
 
 class _Interpreter(Program):

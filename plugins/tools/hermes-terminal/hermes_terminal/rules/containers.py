@@ -21,7 +21,8 @@ _RUN_VALUED = (
     "--userns --uts --cgroupns --volumes-from --group-add --shm-size --ulimit --dns --log-driver --cidfile --cgroup-parent"
 )
 _POWERS = dict.fromkeys(
-    "--privileged --cap-add --device --security-opt --volumes-from --userns --cgroupns --cgroup-parent --ipc --uts --device-cgroup-rule".split(), _REACHES
+    "--privileged --cap-add --device --security-opt --volumes-from --userns --cgroupns --cgroup-parent --ipc --uts --device-cgroup-rule".split(),
+    _REACHES,
 )
 
 
@@ -66,7 +67,11 @@ class _Inside(Program):
         self.then(case, arguments)
 
 
-_EXEC = _Inside(valued="-e --env --env-file -w --workdir -u --user --detach-keys --index", asks={"--privileged": _REACHES}, then=_exec)
+_EXEC = _Inside(
+    valued="-e --env --env-file -w --workdir -u --user --detach-keys --index",
+    asks={"--privileged": _REACHES},
+    then=_exec,
+)
 _RUN = _Inside(valued=_RUN_VALUED, asks=_POWERS, then=_run)
 _COMPOSE = Program(
     valued="-f --file -p --project-name --profile --env-file --project-directory",
@@ -89,19 +94,47 @@ def _kubectl_exec(case: Case, arguments: Arguments) -> None:
 PROGRAMS: Table = {
     "docker podman nerdctl": Program(
         valued="-H --host --context -c --config -l --log-level --url --connection --identity --root",
-        asks=dict.fromkeys("-H --host --context -c --config --remote -r --url --connection --identity".split(), _OTHER_HOST),
+        asks=dict.fromkeys(
+            "-H --host --context -c --config --remote -r --url --connection --identity".split(), _OTHER_HOST
+        ),
         commands=commands(
             "ps images logs inspect version info stats top port diff history events search wait tag start stop restart pull",
-            exec=_EXEC, run=_RUN, create=_RUN, compose=_COMPOSE,
-            build=Program(asks=dict.fromkeys(("--allow", "--secret", "--ssh"), _REACHES), valued="-t -f --build-arg --target --platform", variables=True),
+            exec=_EXEC,
+            run=_RUN,
+            create=_RUN,
+            compose=_COMPOSE,
+            build=Program(
+                asks=dict.fromkeys(("--allow", "--secret", "--ssh"), _REACHES),
+                valued="-t -f --build-arg --target --platform",
+                variables=True,
+            ),
             buildx=Program(commands=commands("ls inspect du version build bake")),
-            container=Program(commands=commands("ls list inspect logs top stats start stop restart", exec=_EXEC, run=_RUN), other=_DESTROYS),
-            image=_OBJECTS, volume=_OBJECTS, network=_OBJECTS,
+            container=Program(
+                commands=commands("ls list inspect logs top stats start stop restart", exec=_EXEC, run=_RUN),
+                other=_DESTROYS,
+            ),
+            image=_OBJECTS,
+            volume=_OBJECTS,
+            network=_OBJECTS,
             system=Program(commands=commands("df info events"), other=_DESTROYS),
             context=Program(commands=commands("ls show inspect"), other=_OTHER_HOST),
-            rm=_DESTROYS, rmi=_DESTROYS, prune=_DESTROYS, kill=_DESTROYS, push=_PUBLISHES, login=_PUBLISHES,
-            cp="It copies between a container and this machine.", commit="", save="It writes an image to a file.", load="It brings in an image from a file.",
-            swarm=_CLUSTER, service=_CLUSTER, stack=_CLUSTER, node=_CLUSTER, secret=_CLUSTER, plugin=_REACHES, machine=_REACHES,
+            rm=_DESTROYS,
+            rmi=_DESTROYS,
+            prune=_DESTROYS,
+            kill=_DESTROYS,
+            push=_PUBLISHES,
+            login=_PUBLISHES,
+            cp="It copies between a container and this machine.",
+            commit="",
+            save="It writes an image to a file.",
+            load="It brings in an image from a file.",
+            swarm=_CLUSTER,
+            service=_CLUSTER,
+            stack=_CLUSTER,
+            node=_CLUSTER,
+            secret=_CLUSTER,
+            plugin=_REACHES,
+            machine=_REACHES,
         ),
     ),
     "docker-compose podman-compose": _COMPOSE,
@@ -115,10 +148,17 @@ PROGRAMS: Table = {
         ),
         other=_CLUSTER,
     ),
-    "helm": Program(commands=commands("list status get show search template lint version history dependency"), other=_CLUSTER),
-    "terraform tofu terragrunt": Program(commands=commands("plan validate fmt show output version graph providers init"), other="It changes what runs somewhere else."),
+    "helm": Program(
+        commands=commands("list status get show search template lint version history dependency"), other=_CLUSTER
+    ),
+    "terraform tofu terragrunt": Program(
+        commands=commands("plan validate fmt show output version graph providers init"),
+        other="It changes what runs somewhere else.",
+    ),
     "pulumi ansible ansible-playbook packer vagrant minikube kind k3d lxc virsh qemu-system-x86_64 multipass colima": Program(
         always="It changes what runs somewhere else."
     ),
-    "aws gcloud az doctl heroku fly flyctl vercel netlify wrangler firebase supabase": Program(always="It reaches somebody's cloud account."),
+    "aws gcloud az doctl heroku fly flyctl vercel netlify wrangler firebase supabase": Program(
+        always="It reaches somebody's cloud account."
+    ),
 }

@@ -21,7 +21,10 @@ def _sed(case: Case, arguments: Arguments) -> None:
     elif not scripts and files:
         scripts.append(files.pop(0))
     for script in scripts:
-        if not harmless_sed(script.text.replace(UNKNOWN, "x") if not script.leads_unknown else UNKNOWN) or script.leads_unknown:
+        if (
+            not harmless_sed(script.text.replace(UNKNOWN, "x") if not script.leads_unknown else UNKNOWN)
+            or script.leads_unknown
+        ):
             case.ask("Its `sed` script may run programs or write files.")
         elif UNKNOWN in script.text:
             case.ask("Its `sed` script is known only when it runs.")
@@ -42,7 +45,22 @@ class _Sed(Program):
 
 
 def _awk(case: Case, arguments: Arguments) -> None:
-    if arguments.given("-i", "--include", "-l", "--load", "-E", "--exec", "-D", "--debug", "-d", "--dump-variables", "-o", "--pretty-print", "-p", "--profile"):
+    if arguments.given(
+        "-i",
+        "--include",
+        "-l",
+        "--load",
+        "-E",
+        "--exec",
+        "-D",
+        "--debug",
+        "-d",
+        "--dump-variables",
+        "-o",
+        "--pretty-print",
+        "-p",
+        "--profile",
+    ):
         case.ask("It loads code that is not judged or writes files.")
     from_file = arguments.value("-f", "--file")
     if from_file is not None:
@@ -77,8 +95,13 @@ def _sql_client(options: str, valued: str, *, positional: int) -> Program:
         elif stdin.kind != "none":
             case.ask("It gives a database statements that are not judged.")
 
-    asks = dict.fromkeys(("-f", "--file", "-o", "--output", "-L", "--log-file", "-init", "--init"), "It runs statements from a file or writes one.")
-    return Program(valued=f"{options} {valued} -f --file -o --output -L -init --init", asks=asks, variables=True, then=then)
+    asks = dict.fromkeys(
+        ("-f", "--file", "-o", "--output", "-L", "--log-file", "-init", "--init"),
+        "It runs statements from a file or writes one.",
+    )
+    return Program(
+        valued=f"{options} {valued} -f --file -o --output -L -init --init", asks=asks, variables=True, then=then
+    )
 
 
 def _statement(case: Case, statement: Word) -> None:
@@ -92,22 +115,53 @@ def _statement(case: Case, statement: Word) -> None:
 
 def _redis(case: Case, arguments: Arguments) -> None:
     verb = arguments.rest[0].text.lower() if arguments.rest else ""
-    if verb not in ("get", "mget", "keys", "scan", "info", "ping", "ttl", "type", "exists", "llen", "lrange", "hget", "hgetall", "smembers", "dbsize", "set", "incr"):
+    if verb not in (
+        "get",
+        "mget",
+        "keys",
+        "scan",
+        "info",
+        "ping",
+        "ttl",
+        "type",
+        "exists",
+        "llen",
+        "lrange",
+        "hget",
+        "hgetall",
+        "smembers",
+        "dbsize",
+        "set",
+        "incr",
+    ):
         case.ask("It may delete or change what a database keeps.")
 
 
 PROGRAMS: Table = {
     "sed gsed": _Sed(),
     "awk gawk mawk nawk": Program(
-        valued="-F -v -f -i -l -E --file --assign --field-separator --include --load --exec", asks={}, variables=False, then=_awk
+        valued="-F -v -f -i -l -E --file --assign --field-separator --include --load --exec",
+        asks={},
+        variables=False,
+        then=_awk,
     ),
-    "psql pgcli": _sql_client("-c --command", "-h -p -U -d -v -F -R -P -T --host --port --username --dbname --set", positional=-1),
-    "mysql mariadb mycli": _sql_client("-e --execute", "-h -P -u -D -S --host --port --user --database --socket", positional=-1),
+    "psql pgcli": _sql_client(
+        "-c --command", "-h -p -U -d -v -F -R -P -T --host --port --username --dbname --set", positional=-1
+    ),
+    "mysql mariadb mycli": _sql_client(
+        "-e --execute", "-h -P -u -D -S --host --port --user --database --socket", positional=-1
+    ),
     "sqlite3 duckdb": _sql_client("-c -cmd", "-separator -newline", positional=1),
     "redis-cli valkey-cli": Program(valued="-h -p -a -n -u", then=_redis),
-    "mongosh mongo clickhouse-client sqlcmd cqlsh bq": Program(always="It changes or reads a database in a language that is not judged."),
-    "dropdb dropuser createdb createuser pg_restore mysqladmin mongorestore mongodump": Program(always="It changes a database server."),
-    "pg_dump pg_dumpall mysqldump pg_isready": Program(writes="-f --file -r --result-file", valued="-h -p -U -d -u", variables=True),
+    "mongosh mongo clickhouse-client sqlcmd cqlsh bq": Program(
+        always="It changes or reads a database in a language that is not judged."
+    ),
+    "dropdb dropuser createdb createuser pg_restore mysqladmin mongorestore mongodump": Program(
+        always="It changes a database server."
+    ),
+    "pg_dump pg_dumpall mysqldump pg_isready": Program(
+        writes="-f --file -r --result-file", valued="-h -p -U -d -u", variables=True
+    ),
     "m4 dc": Program(always="Its language can run programs."),
     "bc": Program(),
     "envsubst": Program(),

@@ -25,7 +25,16 @@ _HARMLESS = frozenset(
     "EDITOR=: VISUAL=true CC=gcc CC=clang CXX=g++ CXX=clang++ MANPAGER=cat PYTHONWARNINGS=ignore PYTHONWARNINGS=error "
     "GOFLAGS=-mod=mod GOFLAGS=-mod=vendor IFS=, IFS=: MAKEFLAGS=-j MAKEFLAGS=-j2 MAKEFLAGS=-j4 MAKEFLAGS=-j8".split()
 )
-_PATH_ENDINGS = ("/node_modules/.bin", "/.venv/bin", "/venv/bin", "/.cargo/bin", "/.local/bin", "/go/bin", "/.bun/bin", "/.deno/bin")
+_PATH_ENDINGS = (
+    "/node_modules/.bin",
+    "/.venv/bin",
+    "/venv/bin",
+    "/.cargo/bin",
+    "/.local/bin",
+    "/go/bin",
+    "/.bun/bin",
+    "/.deno/bin",
+)
 
 
 def judge_assignment(name: str, value: Word, place: Place) -> str:
@@ -45,7 +54,9 @@ def _ordinary_path(value: Word, place: Place) -> bool:
     for part in value.text.split(":"):
         inside = part.startswith((f"{place.workspace}/", "./")) if place.workspace else False
         ordinary = part == UNKNOWN or part in SYSTEM_BINARIES or (place.home and part == f"{place.home}/bin")
-        ending = f"/{part}".endswith(_PATH_ENDINGS) and (inside or part.startswith((place.home or "/home/", "/usr/local/")))
+        ending = f"/{part}".endswith(_PATH_ENDINGS) and (
+            inside or part.startswith((place.home or "/home/", "/usr/local/"))
+        )
         if not (ordinary or ending) or ".." in part:
             return False
     return True

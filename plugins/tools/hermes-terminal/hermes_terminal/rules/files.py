@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import posixpath
+
 from hermes_terminal.rules.case import Arguments, Case
 from hermes_terminal.rules.program import Program
 from hermes_terminal.shell.script import UNKNOWN, Word
@@ -35,10 +37,12 @@ def _copy(case: Case, arguments: Arguments) -> None:
     case.put(sources, folder, verb)
     if case.name == "mv":
         for source in sources:
-            case.delete(source, recursive=True) if case.words and _whole_tree(case, source) else case.write(source, "moves")
+            case.delete(source, recursive=True) if case.words and _whole_tree(case, source) else case.write(
+                source, "moves"
+            )
     if case.name == "ln":
         for source in sources:
-            _link_target(case, source)
+            _link_target(case, source, folder if arguments.given("-s", "--symbolic") else None)
     if case.name == "install" and arguments.given("-m", "--mode"):
         mode = arguments.value("-m", "--mode")
         if mode is not None and _sets_user_id(mode.text):
@@ -49,8 +53,12 @@ def _whole_tree(case: Case, source: Word) -> bool:
     return any(case.place.zone(path) in ("root", "home") or path == case.place.workspace for path in case.paths(source))
 
 
-def _link_target(case: Case, source: Word) -> None:
-    for path in case.paths(source):
+def _link_target(case: Case, source: Word, link: Word | None) -> None:
+    """A symbolic link's text is read from the folder the link is in."""
+    seen = source
+    if link is not None and not source.text.startswith(("/", UNKNOWN)):
+        seen = Word(posixpath.join(posixpath.dirname(link.text), source.text))
+    for path in case.paths(seen):
         if case.place.zone(path) not in ("workspace", "temporary"):
             case.ask(f"It links to {source.text.replace(UNKNOWN, '…')!r}, outside the workspace.")
 
@@ -76,7 +84,9 @@ def _mode(case: Case, arguments: Arguments) -> None:
     if _world_writable(mode):
         case.ask("It lets everybody write the files." if not recursive else "It lets everybody write everything below.")
     for word in files:
-        if recursive and any(case.place.zone(path) not in ("workspace",) or path == case.place.workspace for path in case.paths(word)):
+        if recursive and any(
+            case.place.zone(path) not in ("workspace",) or path == case.place.workspace for path in case.paths(word)
+        ):
             case.ask("It changes the rights of everything below a folder.")
         case.write(word, "changes the rights of")
 
@@ -159,7 +169,7 @@ def _find(case: Case, arguments: Arguments) -> None:
     while index < len(words):
         word = words[index]
         index += 1
-        if word.leads_unknown and index > 1:
+        if word.leads_unknown:
             case.ask("A variable stands where `find` takes actions.")
         elif word.text == "-delete":
             case.ask("`find` deletes everything it finds.")
@@ -198,22 +208,42 @@ PROGRAMS: dict[str, Program] = {
     "chown chgrp chattr chflags setfacl setfattr xattr": Program(then=_owner),
     "dd": Program(then=_dd),
     "tar gtar bsdtar": Program(
-        asks={**dict.fromkeys(_TAR_OPTIONS, _TAR_RUNS), "-P": "It unpacks outside the folder.", "--absolute-names": "It unpacks outside the folder.",
-              "--remove-files": "It deletes what it packs.", "--delete": "It deletes from the archive."},
+        asks={
+            **dict.fromkeys(_TAR_OPTIONS, _TAR_RUNS),
+            "-P": "It unpacks outside the folder.",
+            "--absolute-names": "It unpacks outside the folder.",
+            "--remove-files": "It deletes what it packs.",
+            "--delete": "It deletes from the archive.",
+        },
         valued="-f --file -C --directory -T -X --exclude --transform --strip-components",
         then=_tar,
     ),
     "unzip unrar": Program(valued="-d -x", then=_unzip),
     "7z 7za": Program(always="It packs or unpacks in ways that are not judged."),
     "zip": Program(
-        asks={**dict.fromkeys(("-T", "-TT", "--unzip-command"), "`zip` runs another program through an option."), "-m": "It deletes what it packs."},
+        asks={
+            **dict.fromkeys(("-T", "-TT", "--unzip-command"), "`zip` runs another program through an option."),
+            "-m": "It deletes what it packs.",
+        },
         valued="-i -x",
         then=lambda case, arguments: [case.write(word) for word in arguments.rest[:1]] and None,
     ),
     "gzip gunzip bzip2 bunzip2 xz unxz zstd unzstd lz4": Program(writes="-o", valued="-S", then=_each_written),
     "rsync": Program(
-        asks={**dict.fromkeys(("-e", "--rsh", "--rsync-path", "--daemon"), "It runs another program through an option."),
-              **dict.fromkeys(("--delete", "--del", "--remove-source-files", "--delete-before", "--delete-after", "--delete-excluded"), "It deletes files.")},
+        asks={
+            **dict.fromkeys(("-e", "--rsh", "--rsync-path", "--daemon"), "It runs another program through an option."),
+            **dict.fromkeys(
+                (
+                    "--delete",
+                    "--del",
+                    "--remove-source-files",
+                    "--delete-before",
+                    "--delete-after",
+                    "--delete-excluded",
+                ),
+                "It deletes files.",
+            ),
+        },
         valued="-f --exclude --include --filter",
         then=_rsync,
     ),

@@ -34,7 +34,9 @@ def _remote_helper(case: Case, arguments: Arguments) -> None:
 
 def _checkout(case: Case, arguments: Arguments) -> None:
     words = case.arguments
-    if any(word.text == "--" for word in words) or any(word.text in (".", ":/") or word.text.startswith(("./", "*")) for word in arguments.rest):
+    if any(word.text == "--" for word in words) or any(
+        word.text in (".", ":/") or word.text.startswith(("./", "*")) for word in arguments.rest
+    ):
         case.ask(_LOSES)
     elif any(word.text.rpartition(".")[2].isalpha() and "." in word.text for word in arguments.rest):
         case.ask(_LOSES)
@@ -58,7 +60,10 @@ def _config(case: Case, arguments: Arguments) -> None:
     if arguments.given(*reads) or verb in ("list", "get"):
         return
     key = arguments.rest[0].text.lower() if arguments.rest else ""
-    if len(arguments.rest) == 1 and not any(option.startswith(("--unset", "--remove", "--rename", "-e", "--edit", "--add", "--replace")) for option, _ in arguments.options):
+    if len(arguments.rest) == 1 and not any(
+        option.startswith(("--unset", "--remove", "--rename", "-e", "--edit", "--add", "--replace"))
+        for option, _ in arguments.options
+    ):
         return
     if key in ("user.name", "user.email") and not arguments.given("--global", "--system", "-f", "--file"):
         return
@@ -76,9 +81,9 @@ def _clone(case: Case, arguments: Arguments) -> None:
 
 def _push(case: Case, arguments: Arguments) -> None:
     _remote_helper(case, arguments)
-    if arguments.given("--force", "-f", "--force-with-lease", "--force-if-includes", "--mirror", "--delete", "-d", "--prune") or any(
-        word.text.startswith(("+", ":")) for word in arguments.rest
-    ):
+    if arguments.given(
+        "--force", "-f", "--force-with-lease", "--force-if-includes", "--mirror", "--delete", "-d", "--prune"
+    ) or any(word.text.startswith(("+", ":")) for word in arguments.rest):
         case.ask("It overwrites or deletes what others see on another machine.")
 
 
@@ -166,14 +171,17 @@ def _git(case: Case, arguments: Arguments) -> None:
                 case.ask(f"It runs git with the setting {key.replace(UNKNOWN, '…')!r}, which can name programs to run.")
         elif option == "-C":
             inner_state.directories = tuple(
-                None if value is None or UNKNOWN in value.text else case.place.join(directory, value.text) for directory in directories
+                None if value is None or UNKNOWN in value.text else case.place.join(directory, value.text)
+                for directory in directories
             )
     if not arguments.rest:
         return
     name = words[arguments.rest_at]
     if name.text == "reflog" and len(arguments.rest) == 1:
         return
-    Program(commands=_COMMANDS, other=_BY_CHANCE).apply(Case((Word("git"), *words[arguments.rest_at :]), inner_state, case.judge))
+    Program(commands=_COMMANDS, other=_BY_CHANCE).apply(
+        Case((Word("git"), *words[arguments.rest_at :]), inner_state, case.judge)
+    )
     case.state.fetched |= inner_state.fetched
 
 
@@ -200,7 +208,9 @@ PROGRAMS: dict[str, Program] = {
     "gh glab hub": Program(
         commands=commands(
             "status",
-            pr=Program(commands=commands("list view status diff checks"), other="It changes something on another machine."),
+            pr=Program(
+                commands=commands("list view status diff checks"), other="It changes something on another machine."
+            ),
             issue=Program(commands=commands("list view status"), other="It changes something on another machine."),
             repo=Program(commands=commands("view list"), other="It changes something on another machine."),
             run=Program(commands=commands("list view watch"), other="It changes something on another machine."),

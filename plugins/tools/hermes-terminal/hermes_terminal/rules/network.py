@@ -98,17 +98,30 @@ PROGRAMS: Table = {
         asks={
             **dict.fromkeys(("--post-data", "--post-file", "--body-data", "--body-file", "--method"), _SENDS),
             **dict.fromkeys(("-e", "--execute", "--config", "-i", "--input-file", "--use-askpass"), _CONFIG),
-            **dict.fromkeys(("-r", "--recursive", "-m", "--mirror", "-b", "--background"), "It fetches much without an end in sight."),
+            **dict.fromkeys(
+                ("-r", "--recursive", "-m", "--mirror", "-b", "--background"),
+                "It fetches much without an end in sight.",
+            ),
         },
         writes="-o -a --output-file --append-output --save-cookies",
         then=_wget,
     ),
-    "http https xh httpie aria2c axel lynx w3m links elinks": Program(always="It reaches other machines in ways that are not judged."),
-    "nc ncat netcat socat telnet ftp lftp sftp scp rclone croc wormhole ngrok cloudflared ssh-copy-id mosh rsh rlogin": Program(always=_ALWAYS),
-    "ssh-keygen ssh-add ssh-agent ssh-keyscan gpg gpg2 pass age openssl certutil security keytool": Program(always="It handles keys."),
+    "http https xh httpie aria2c axel lynx w3m links elinks": Program(
+        always="It reaches other machines in ways that are not judged."
+    ),
+    "nc ncat netcat socat telnet ftp lftp sftp scp rclone croc wormhole ngrok cloudflared ssh-copy-id mosh rsh rlogin": Program(
+        always=_ALWAYS
+    ),
+    "ssh-keygen ssh-add ssh-agent ssh-keyscan gpg gpg2 pass age openssl certutil security keytool": Program(
+        always="It handles keys."
+    ),
     "mail mailx sendmail mutt msmtp swaks": Program(always="It sends mail."),
-    "ping ping6 dig nslookup host traceroute tracepath mtr": Program(variables=False, then=lambda case, arguments: [_address(case, w) for w in arguments.rest] and None),
+    "ping ping6 dig nslookup host traceroute tracepath mtr": Program(
+        variables=False, then=lambda case, arguments: [_address(case, w) for w in arguments.rest] and None
+    ),
     "ss netstat": Program(asks=dict.fromkeys(("-K", "--kill"), "It closes connections of other programs.")),
     "nmap masscan tcpdump tshark wireshark": Program(always="It looks into a network."),
-    "systemd-resolve resolvectl nmcli ifconfig route arp ethtool iwconfig": Program(always="It changes or shows the network of the machine."),
+    "systemd-resolve resolvectl nmcli ifconfig route arp ethtool iwconfig": Program(
+        always="It changes or shows the network of the machine."
+    ),
 }

@@ -20,7 +20,9 @@ def _pip_install(case: Case, arguments: Arguments) -> None:
         if not word.known or not word.text.startswith((".", "/")):
             case.ask(_ADDS)
         else:
-            case.run_file(word) if word.text not in (".", "./") and not word.text.startswith(".[") else case.runs_project()
+            case.run_file(word) if word.text not in (".", "./") and not word.text.startswith(
+                ".["
+            ) else case.runs_project()
     editable = arguments.value("-e", "--editable")
     if editable is not None and (not editable.text.startswith(".") or not editable.known):
         case.ask(_ADDS)
@@ -36,7 +38,9 @@ _PIP_OPTIONS = dict.fromkeys(
     _ELSEWHERE,
 )  # fmt: skip
 _PIP_INSTALL = Program(
-    asks=_PIP_OPTIONS, valued="-r --requirement -e --editable -c --constraint -i -f -t --index-url --extra-index-url --find-links", then=_pip_install
+    asks=_PIP_OPTIONS,
+    valued="-r --requirement -e --editable -c --constraint -i -f -t --index-url --extra-index-url --find-links",
+    then=_pip_install,
 )
 pip = Program(
     valued="--python --log --proxy",
@@ -59,7 +63,9 @@ class _Run(Program):
 
     def apply(self, case: Case) -> None:
         arguments = case.split(self.valued, stop_early=True)
-        if arguments.given("--with", "--with-requirements", "--with-editable", "--script", "-s", "--index", "--index-url"):
+        if arguments.given(
+            "--with", "--with-requirements", "--with-editable", "--script", "-s", "--index", "--index-url"
+        ):
             case.ask(_ADDS)
         if arguments.given("-m", "--module"):
             case.ask("It runs a module that is not judged.")
@@ -71,7 +77,9 @@ class _Run(Program):
             case.inner(rest)
 
 
-_RUN = _Run(valued="--with --with-requirements --with-editable --python -p --extra --group --package --project --env-file --directory --index")
+_RUN = _Run(
+    valued="--with --with-requirements --with-editable --python -p --extra --group --package --project --env-file --directory --index"
+)
 
 PROGRAMS: dict[str, Program] = {
     "pip pip3": pip,
@@ -80,7 +88,11 @@ PROGRAMS: dict[str, Program] = {
         asks={"--directory": _ELSEWHERE, "--config-file": _ELSEWHERE},
         commands=commands(
             "sync lock tree version export help venv build format --version",
-            pip=pip, run=_RUN, add=_ADDS, remove=_REMOVES, publish=_PUBLISHES,
+            pip=pip,
+            run=_RUN,
+            add=_ADDS,
+            remove=_REMOVES,
+            publish=_PUBLISHES,
             tool=Program(commands=commands("list dir"), other=_ADDS),
             python=Program(commands=commands("list find dir pin"), other=_SYSTEM),
             cache=Program(commands=commands("dir"), other="It deletes a cache that all projects share."),
@@ -89,25 +101,45 @@ PROGRAMS: dict[str, Program] = {
     "poetry pdm hatch rye pipenv": Program(
         commands=commands(
             "show lock check version install sync build list info search graph dep status --version",
-            run=_RUN, test=Program(runs=True, variables=True), fmt=Program(runs=True), add=_ADDS, remove=_REMOVES, publish=_PUBLISHES,
+            run=_RUN,
+            test=Program(runs=True, variables=True),
+            fmt=Program(runs=True),
+            add=_ADDS,
+            remove=_REMOVES,
+            publish=_PUBLISHES,
         )
     ),
-    "conda mamba micromamba": Program(commands=commands("list info search", run=_RUN, activate="", deactivate=""), other=_SYSTEM),
+    "conda mamba micromamba": Program(
+        commands=commands("list info search", run=_RUN, activate="", deactivate=""), other=_SYSTEM
+    ),
     "apt apt-get aptitude": Program(
-        commands=commands("list search show policy depends rdepends changelog moo --version", update=_SYSTEM), other=_SYSTEM
+        commands=commands("list search show policy depends rdepends changelog moo --version", update=_SYSTEM),
+        other=_SYSTEM,
     ),
     "apt-cache dpkg-query rpm-query": Program(),
     "dpkg": Program(
-        asks=dict.fromkeys(("-i", "--install", "-r", "--remove", "-P", "--purge", "--configure", "--unpack", "-a"), _SYSTEM), variables=False
+        asks=dict.fromkeys(
+            ("-i", "--install", "-r", "--remove", "-P", "--purge", "--configure", "--unpack", "-a"), _SYSTEM
+        ),
+        variables=False,
     ),
-    "rpm": Program(asks=dict.fromkeys(("-i", "-U", "-F", "-e", "--install", "--upgrade", "--erase", "--import", "--rebuilddb"), _SYSTEM)),
+    "rpm": Program(
+        asks=dict.fromkeys(
+            ("-i", "-U", "-F", "-e", "--install", "--upgrade", "--erase", "--import", "--rebuilddb"), _SYSTEM
+        )
+    ),
     "dnf yum zypper": Program(commands=commands("list search info repolist provides"), other=_SYSTEM),
     "pacman": Program(asks=dict.fromkeys(("-S", "-R", "-U", "-D", "-F"), _SYSTEM), variables=False),
     "apk": Program(commands=commands("info list search policy"), other=_SYSTEM),
-    "brew port": Program(commands=commands("list info search deps outdated doctor config leaves --prefix --version"), other=_SYSTEM),
+    "brew port": Program(
+        commands=commands("list info search deps outdated doctor config leaves --prefix --version"), other=_SYSTEM
+    ),
     "snap flatpak": Program(commands=commands("list info search find"), other=_SYSTEM),
     "gem": Program(commands=commands("list search info environment which query"), other=_ADDS),
     "pipx": Program(commands=commands("list environment"), other=_ADDS),
-    "composer": Program(commands=commands("show validate outdated install diagnose dump-autoload", require=_ADDS, remove=_REMOVES), other=_ADDS),
+    "composer": Program(
+        commands=commands("show validate outdated install diagnose dump-autoload", require=_ADDS, remove=_REMOVES),
+        other=_ADDS,
+    ),
     "easy_install cpan cpanm luarocks opam cabal stack": Program(always=_ADDS),
 }

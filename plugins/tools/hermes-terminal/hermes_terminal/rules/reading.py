@@ -37,15 +37,22 @@ PROGRAMS: dict[str, Program] = {
     "factor numfmt column look pr zcat bzcat xzcat zstdcat lz4cat jq gron getconf locale tty logname printenv ps pgrep pstree "
     "pidof lsof vmstat iostat sleep which whereis type wait times cloc tokei scc nm objdump readelf size "
     "tput clear uuidgen sw_vers getent colordiff exa eza lsd": Program(),
-    "rg": Program(asks={"--pre": _RUNS, "--hostname-bin": _RUNS, "--search-zip": _RUNS, "-z": _RUNS}, valued="-e -g -t -A -B -C -m -f -r -T -j -M"),
-    "ag ack": Program(asks={"--pager": _RUNS, "--output": "Its output option can run code.", "--ackrc": _RUNS, "--env": ""}),
+    "rg": Program(
+        asks={"--pre": _RUNS, "--hostname-bin": _RUNS, "--search-zip": _RUNS, "-z": _RUNS},
+        valued="-e -g -t -A -B -C -m -f -r -T -j -M",
+    ),
+    "ag ack": Program(
+        asks={"--pager": _RUNS, "--output": "Its output option can run code.", "--ackrc": _RUNS, "--env": ""}
+    ),
     "fd fdfind": Program(
         asks=dict.fromkeys(("-x", "-X", "--exec", "--exec-batch"), "It runs a program for every file it finds."),
         valued="-e -t -d -E -g -S",
     ),
     "tree": Program(writes="-o", valued="-L -P -I", then=_curl_like_tree),
     "sort": Program(
-        asks={"--compress-program": _RUNS, "--files0-from": ""}, writes="-o --output", valued="-k -t -S -T --key --field-separator"
+        asks={"--compress-program": _RUNS, "--files0-from": ""},
+        writes="-o --output",
+        valued="-k -t -S -T --key --field-separator",
     ),
     "uniq": Program(valued="-f -s -w", then=_second_is_written),
     "xxd": Program(valued="-c -g -l -s -o", then=_second_is_written),
@@ -54,7 +61,9 @@ PROGRAMS: dict[str, Program] = {
     "date": Program(asks=dict.fromkeys(("-s", "--set"), "It sets the clock."), valued="-d --date -r -f -I"),
     "hostname": Program(asks=dict.fromkeys(("-F", "-b"), "It renames the machine."), then=_no_argument),
     "file": Program(
-        asks=dict.fromkeys(("-m", "--magic-file", "-C", "--compile", "-z", "-Z", "--uncompress"), "`file` reads its rules from a file.")
+        asks=dict.fromkeys(
+            ("-m", "--magic-file", "-C", "--compile", "-z", "-Z", "--uncompress"), "`file` reads its rules from a file."
+        )
     ),
     "man info apropos whatis": Program(then=_man),
     "less more most pg": Program(always="A pager can start other programs and edit files."),
@@ -63,7 +72,17 @@ PROGRAMS: dict[str, Program] = {
     "journalctl dmesg": Program(
         asks={
             **dict.fromkeys(
-                ("-C", "-c", "--clear", "--read-clear", "--rotate", "--flush", "--vacuum-size", "--vacuum-time", "--vacuum-files"),
+                (
+                    "-C",
+                    "-c",
+                    "--clear",
+                    "--read-clear",
+                    "--rotate",
+                    "--flush",
+                    "--vacuum-size",
+                    "--vacuum-time",
+                    "--vacuum-files",
+                ),
                 "It deletes logs of the machine.",
             ),
             **dict.fromkeys(("--setup-keys", "--relinquish-var"), "It changes the log of the machine."),

@@ -9,9 +9,11 @@ __all__ = ["judge_sql"]
 _STRUCTURE = frozenset("drop truncate alter grant revoke rename flush shutdown purge reset".split())
 _REACHES = frozenset(
     "copy attach detach load outfile dumpfile program load_extension readfile writefile edit pg_read_file pg_write_file lo_export "
-    "lo_import dblink xp_cmdshell do call exec execute import install set source system prepare handler lines pg_ls_dir".split()
+    "lo_import dblink xp_cmdshell do call exec execute import install global source system prepare handler lines pg_ls_dir".split()
 )
-_META = frozenset(".tables .schema .headers .mode .indexes .indices .databases .width .nullvalue .quit .exit .help .timer .show .stats".split())
+_META = frozenset(
+    ".tables .schema .headers .mode .indexes .indices .databases .width .nullvalue .quit .exit .help .timer .show .stats".split()
+)
 _BACKSLASH = frozenset(
     "\\d \\dt \\d+ \\dt+ \\l \\l+ \\dn \\df \\du \\di \\dv \\ds \\dp \\x \\q \\timing \\conninfo \\pset \\? \\h \\z".split()
 )

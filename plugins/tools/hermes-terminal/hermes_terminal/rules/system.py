@@ -42,18 +42,28 @@ PROGRAMS: Table = {
         commands=commands(
             "status list-units list-unit-files list-timers list-sockets list-dependencies show cat is-active is-enabled is-failed help "
             "show-environment get-default --version",
-            poweroff=_OFF, reboot=_OFF, halt=_OFF, kexec=_OFF, suspend=_OFF, hibernate=_OFF,
+            poweroff=_OFF,
+            reboot=_OFF,
+            halt=_OFF,
+            kexec=_OFF,
+            suspend=_OFF,
+            hibernate=_OFF,
         ),
         asks=dict.fromkeys(("-H", "--host", "-M", "--machine"), "It reaches another machine."),
         other=_SERVICE,
     ),
     "service rc-service launchctl sv supervisorctl initctl chkconfig update-rc.d loginctl": Program(always=_SERVICE),
-    "crontab": Program(asks={"-r": "It deletes all planned jobs."}, then=lambda case, arguments: None if arguments.given("-l") else case.ask(_LATER)),
+    "crontab": Program(
+        asks={"-r": "It deletes all planned jobs."},
+        then=lambda case, arguments: None if arguments.given("-l") else case.ask(_LATER),
+    ),
     "mkfs mkfs.ext2 mkfs.ext3 mkfs.ext4 mkfs.xfs mkfs.btrfs mkfs.vfat mkfs.fat mkfs.ntfs mkfs.f2fs mke2fs mkswap newfs newfs_apfs wipefs blkdiscard": Program(
         always=_DISK, valued="-t -L -U -b -N", then=_make_filesystem
     ),
     "fdisk sfdisk cfdisk gdisk sgdisk parted partprobe mount umount losetup swapon swapoff fsck e2fsck tune2fs resize2fs hdparm smartctl "
-    "cryptsetup lvremove vgremove pvremove lvcreate vgcreate pvcreate lvresize mdadm zfs zpool btrfs diskutil format nvme fstrim": Program(always=_DISK),
+    "cryptsetup lvremove vgremove pvremove lvcreate vgcreate pvcreate lvresize mdadm zfs zpool btrfs diskutil format nvme fstrim": Program(
+        always=_DISK
+    ),
     "useradd userdel usermod adduser deluser addgroup delgroup groupadd groupdel groupmod passwd chpasswd gpasswd chsh chfn visudo vipw "
     "newusers dscl": Program(always=_USERS),
     "iptables ip6tables nft ufw firewall-cmd pfctl ipset ebtables tc brctl": Program(always=_FIREWALL),
@@ -63,13 +73,19 @@ PROGRAMS: Table = {
     "sysctl": Program(asks=dict.fromkeys(("-w", "--write", "-p", "--load", "--system"), _KERNEL), then=_sysctl),
     "pkill killall killall5 skill xkill fuser": Program(always=_MANY),
     "timedatectl localectl hostnamectl hwclock ntpdate": Program(always="It changes settings of the machine."),
-    "update-alternatives alternatives update-grub grub-install ldconfig update-initramfs": Program(always="It changes settings of the machine."),
-    "defaults csrutil nvram spctl pmset softwareupdate reg regedit sc net schtasks bcdedit": Program(always="It changes settings of the machine."),
+    "update-alternatives alternatives update-grub grub-install ldconfig update-initramfs": Program(
+        always="It changes settings of the machine."
+    ),
+    "defaults csrutil nvram spctl pmset softwareupdate reg regedit sc net schtasks bcdedit": Program(
+        always="It changes settings of the machine."
+    ),
     "setenforce semanage aa-disable auditctl": Program(always="It changes how the machine is protected."),
     "xdg-open open start": Program(always="It opens something in another program."),
     "logrotate": Program(always="It changes logs of the machine."),
     "hermes": Program(
-        commands=commands("--version --help version doctor status"), other="It changes the agent itself or starts another one.", bare="It starts another agent."
+        commands=commands("--version --help version doctor status"),
+        other="It changes the agent itself or starts another one.",
+        bare="It starts another agent.",
     ),
     "claude codex gemini aider goose opencode llm": Program(always="It starts another agent."),
     "say notify-send osd_cat wall write mesg": Program(always="It shows something to people at the machine."),

@@ -13,7 +13,9 @@ from hermes_terminal.shell.syntax import parse
 __all__ = ["PROGRAMS"]
 
 
-def wrapper(valued: str = "", *, always: str = "", asks: dict[str, str] | None = None, skip: int = 0, writes: str = "") -> Program:
+def wrapper(
+    valued: str = "", *, always: str = "", asks: dict[str, str] | None = None, skip: int = 0, writes: str = ""
+) -> Program:
     """A program that starts the rest of its arguments, after `skip` of its own."""
 
     def then(case: Case, arguments: Arguments) -> None:
@@ -131,21 +133,32 @@ _JS_PACKAGE = "It may download a package and run it."
 
 def _npx(case: Case, arguments: Arguments) -> None:
     name = arguments.rest[0] if arguments.rest else None
-    if name is None or not name.known or name.text not in _RUNNERS or arguments.given("-p", "--package", "-c", "--call", "-y", "--yes"):
+    if (
+        name is None
+        or not name.known
+        or name.text not in _RUNNERS
+        or arguments.given("-p", "--package", "-c", "--call", "-y", "--yes")
+    ):
         case.ask(_JS_PACKAGE)
     case.runs_project()
 
 
 PROGRAMS: Table = {
     "sudo doas": Early(
-        always=_OTHER_USER, valued="-u -g -h -p -C -r -t -T -U -D -R --user --group --host --prompt --chdir --chroot", then=_sudo
+        always=_OTHER_USER,
+        valued="-u -g -h -p -C -r -t -T -U -D -R --user --group --host --prompt --chdir --chroot",
+        then=_sudo,
     ),
     "su runuser": Program(always=_OTHER_USER, valued="-c --command -s --shell -g -G -w", then=_su),
     "pkexec run0 systemd-run": wrapper(always=_OTHER_USER, valued="--user -u --unit -p --property"),
-    "chroot nsenter unshare firejail bwrap proot fakeroot": wrapper(always="It runs in surroundings that are not judged.", skip=1),
+    "chroot nsenter unshare firejail bwrap proot fakeroot": wrapper(
+        always="It runs in surroundings that are not judged.", skip=1
+    ),
     "env": Early(valued="-u -C -S --unset --chdir --split-string", then=_env),
     "nice": wrapper("-n --adjustment"),
-    "ionice": wrapper("-c -n --class --classdata", asks={"-p": "It changes other processes.", "-P": "It changes other processes."}),
+    "ionice": wrapper(
+        "-c -n --class --classdata", asks={"-p": "It changes other processes.", "-P": "It changes other processes."}
+    ),
     "nohup setsid caffeinate catchsegv unbuffer": wrapper(),
     "renice": Program(always="It changes other processes."),
     "timeout gtimeout": wrapper("-s -k --signal --kill-after", skip=1),
@@ -153,7 +166,9 @@ PROGRAMS: Table = {
     "stdbuf": wrapper("-i -o -e --input --output --error"),
     "taskset": wrapper("", skip=1, asks={"-p": "It changes other processes.", "--pid": "It changes other processes."}),
     "chrt": wrapper("", skip=1, asks={"-p": "It changes other processes.", "--pid": "It changes other processes."}),
-    "strace ltrace": wrapper("-e -p -s -u -E -a -b -O -S -P", writes="-o --output", asks={"-p": "It watches other processes."}),
+    "strace ltrace": wrapper(
+        "-e -p -s -u -E -a -b -O -S -P", writes="-o --output", asks={"-p": "It watches other processes."}
+    ),
     "valgrind": wrapper(asks={"--db-command": "It runs another program through an option."}),
     "xvfb-run": wrapper("-n -s -e -f -p -w"),
     "xargs gxargs": Early(

@@ -252,7 +252,9 @@ class Builder:
         redirects = []
         followers: list[tuple[str, Node]] = []
         first_child = node.children[0]
-        for child in node.children:
+        for previous, child in zip([None, *node.children], node.children, strict=False):
+            if previous is not None and self.slice(child.start_byte - 1, child.start_byte) == "}":
+                raise Unreadable("its redirections are unusual")
             if child.type == "heredoc_redirect":
                 first, more, after = self._heredoc(child)
                 redirects += [first, *more]
@@ -283,7 +285,9 @@ class Builder:
         operator = self.text(children.pop(0))
         if operator == "<<<":
             words = read_word(children, self)
-            return Redirect(operator, descriptor, body=Word("".join(w.text for w in words) + "\n", nested=words[0].nested))
+            return Redirect(
+                operator, descriptor, body=Word("".join(w.text for w in words) + "\n", nested=words[0].nested)
+            )
         if operator not in _REDIRECTS or not children or descriptor not in ("", "0", "1", "2"):
             raise Unreadable("its redirections are unusual")
         words = read_word(children, self)
@@ -335,7 +339,9 @@ class Builder:
         stripped = [line.lstrip("\t") if tabs else line for line in lines]
         if not begin or begin > stop or name in stripped or (last.lstrip("\t") if tabs else last) != name:
             raise Unreadable("its here-document is unusual")
-        if self.slice(end.end_byte, end.end_byte + 1) not in ("", "\n") or (body is not None and body.start_byte < begin):
+        if self.slice(end.end_byte, end.end_byte + 1) not in ("", "\n") or (
+            body is not None and body.start_byte < begin
+        ):
             raise Unreadable("its here-document is unusual")
         if quoted:
             return Word("\n".join(stripped))
@@ -344,11 +350,11 @@ class Builder:
         for child in body.children if body is not None else ():
             if child.type == "heredoc_content":
                 continue
-            pieces.quoted(decode_double_quoted(self.slice(position, child.start_byte), '$`\\'))
+            pieces.quoted(decode_double_quoted(self.slice(position, child.start_byte), "$`\\"))
             pieces.text += "".join(word.text for word in read_word([child], self))
             pieces.nested += [nested for word in read_word([child], self) for nested in word.nested]
             position = child.end_byte
-        pieces.quoted(decode_double_quoted(self.slice(position, stop), '$`\\'))
+        pieces.quoted(decode_double_quoted(self.slice(position, stop), "$`\\"))
         return expand_pieces(pieces, self)[0]
 
     # --------------------------------------------------------------------------------- substitution and arithmetic
@@ -402,7 +408,12 @@ class Builder:
         pending = list(node.children[1:-1])[::-1]
         while pending:
             child = pending.pop()
-            if child.type in ("binary_expression", "unary_expression", "parenthesized_expression", "negation_expression"):
+            if child.type in (
+                "binary_expression",
+                "unary_expression",
+                "parenthesized_expression",
+                "negation_expression",
+            ):
                 pending += child.children[::-1]
             elif child.type in _WORDS:
                 words += read_word([child], self)

@@ -62,7 +62,16 @@ def read_word(nodes: list[TreeNode], builder: Builder) -> list[Word]:
 def _read(node: TreeNode, pieces: Pieces, builder: Builder) -> None:
     text = builder.text(node)
     match node.type:
-        case "word" | "number" | "variable_name" | "test_operator" | "file_descriptor" | "extglob_pattern" | "regex" | "$":
+        case (
+            "word"
+            | "number"
+            | "variable_name"
+            | "test_operator"
+            | "file_descriptor"
+            | "extglob_pattern"
+            | "regex"
+            | "$"
+        ):
             _unquoted(text, pieces)
         case "raw_string":
             if len(text) < 2 or text[0] != "'" or text[-1] != "'" or "'" in text[1:-1]:
@@ -85,6 +94,8 @@ def _read(node: TreeNode, pieces: Pieces, builder: Builder) -> None:
             _expansion(node, pieces, builder)
         case "command_substitution" | "process_substitution":
             pieces.nested.append(builder.substitution(node))
+            if node.type == "process_substitution":
+                pieces.quoted("/dev/fd/")
             pieces.unknown()
         case "arithmetic_expansion":
             builder.arithmetic(node, pieces.nested)
@@ -105,7 +116,9 @@ def _unquoted(text: str, pieces: Pieces) -> None:
                 pieces.quoted(following or "\\")
             index += 2
             continue
-        if char in "'\"`<>|&;()\n \t" or (char == "$" and text[index + 1 : index + 2] not in ("", "/", ".", ",", ":", "%")):
+        if char in "'\"`<>|&;()\n \t" or (
+            char == "$" and text[index + 1 : index + 2] not in ("", "/", ".", ",", ":", "%")
+        ):
             raise Unreadable("its quoting is unusual")
         pieces.plain(char)
         index += 1
@@ -132,10 +145,16 @@ def decode_double_quoted(text: str, escapable: str = '$`"\\') -> str:
         char = text[index]
         following = text[index + 1 : index + 2]
         if char == "\\":
-            out.append("" if following == "\n" else following if following and following in escapable else char + following)
+            out.append(
+                "" if following == "\n" else following if following and following in escapable else char + following
+            )
             index += 2
             continue
-        if char == "`" or (char == '"' and '"' in escapable) or (char == "$" and (following in ("{", "(", "[") or _names(following))):
+        if (
+            char == "`"
+            or (char == '"' and '"' in escapable)
+            or (char == "$" and (following in ("{", "(", "[") or _names(following)))
+        ):
             raise Unreadable("its quoting is unusual")
         out.append(char)
         index += 1
@@ -209,7 +228,15 @@ def _expansion(node: TreeNode, pieces: Pieces, builder: Builder) -> None:
             for part in child.children:
                 if part.is_named and part.type not in ("variable_name", "number", "word"):
                     _read(part, Side(pieces), builder)
-        elif kind in ("regex", "word", "concatenation", "string", "simple_expansion", "expansion", "command_substitution"):
+        elif kind in (
+            "regex",
+            "word",
+            "concatenation",
+            "string",
+            "simple_expansion",
+            "expansion",
+            "command_substitution",
+        ):
             _read(child, Side(pieces), builder)
         else:
             raise Unreadable("it expands a variable in an unusual way")
@@ -289,7 +316,9 @@ def _sequence(body: str) -> list[str]:
         step = abs(int(ends[2])) if len(ends) == 3 else 1
     except ValueError:
         return []
-    width = max(len(ends[0]), len(ends[1])) if any(e.lstrip("-").startswith("0") and len(e) > 1 for e in ends[:2]) else 0
+    width = (
+        max(len(ends[0]), len(ends[1])) if any(e.lstrip("-").startswith("0") and len(e) > 1 for e in ends[:2]) else 0
+    )
     if width or abs(last - first) // max(step, 1) >= _MAX_BRACES:
         return [UNKNOWN]
     direction = 1 if last >= first else -1

@@ -13,7 +13,7 @@ A map of the package, lowest layer first. Imports run downwards only (`nox -s li
 `registry`              one sorted registry for each kind of spec
 `config`                layers, sections, secrets, files
 `context`               what a part may touch
-`host`                  the composition root: `Host.open()`
+`catalogue`, `host`     what is installed and set up; the composition root: `Host.open()`
 `agent`                 one turn
 `cli`                   the command line
 `testing`               conformance kits and fakes for plugin authors

@@ -1,0 +1,305 @@
+"""What is installed and how it is set up: configuration, secrets, plugins, registries, and the parts behind specs.
+
+Making a `Catalogue` does no I/O. Each thing is read, imported or built when it is first looked at.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hermes_host.context import PluginContext, Services
+from hermes_host.dispatch import collect
+from hermes_host.errors import HermesError, PluginError
+from hermes_host.plugins import PluginRecord, Plugins, describe, import_foreign
+from hermes_host.registry import Contribution, Registry
+
+if TYPE_CHECKING:
+    from hermes_host.agent.schema import Parameters
+    from hermes_host.config import Config
+    from hermes_host.config.secrets import Secrets
+    from hermes_host.specs import (
+        CheckSpec,
+        CommandSpec,
+        FrontendSpec,
+        MiddlewareSpec,
+        PromptSectionSpec,
+        ProviderSpec,
+        SessionStoreSpec,
+        SlashCommandSpec,
+        TerminalSpec,
+        ToolsetSpec,
+        ToolSpec,
+    )
+
+
+__all__ = ["Catalogue"]
+
+
+BUILTIN = {"host": "hermes_host.builtin"}
+"""The host's own contributions, through the same hooks as everybody's."""
+
+
+class Catalogue:
+    """Everything plugins contribute to one process, under one configuration."""
+
+    def __init__(
+        self,
+        *,
+        home: Path | None = None,
+        environ: Mapping[str, str] | None = None,
+        plugins: Sequence[str] | None = None,
+        blocked: Sequence[str] = (),
+        overrides: Mapping[str, Any] | None = None,
+        project: Path | None = None,
+    ) -> None:
+        """`home` defaults to `$HERMES_HOME`, else `~/.hermes`. `plugins` limits which installed plugins are used (by
+        name; empty: none), `blocked` leaves some out; `overrides` are settings by dotted path that win over all else;
+        `project` is the folder whose trusted `.hermes/config.yaml` counts."""
+        self.environ: Mapping[str, str] = os.environ if environ is None else environ
+        self.home = home or Path(self.environ.get("HERMES_HOME") or Path.home() / ".hermes")
+        self.project = project
+        self.services = Services()
+        self._only = plugins if plugins is not None else _names(self.environ.get("HERMES_PLUGINS"))
+        self._block = tuple(blocked)
+        self._overrides = dict(overrides or {})
+        self._parts: dict[tuple[str, str, str], Any] = {}
+        self._parameters: dict[tuple[str, str], Parameters | None] = {}
+        self._contexts: dict[str, PluginContext] = {}
+        self._registries: dict[str, Registry[Any]] = {}
+
+    # -------------------------------------------------------------------------------------- configuration, secrets
+
+    @cached_property
+    def config(self) -> Config:
+        """All settings."""
+        from hermes_host.config import Config
+
+        return Config.load(self.home, environ=self.environ, overrides=self._overrides, project=self.project)
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        """All secrets."""
+        from hermes_host.config.secrets import Secrets
+
+        return Secrets(self.home, self.environ)
+
+    # ---------------------------------------------------------------------------------------- plugins, registries
+
+    @cached_property
+    def plugins(self) -> Plugins:
+        """All plugins; loaded at the first look."""
+        plugins = Plugins(
+            builtin=BUILTIN,
+            only=self._only,
+            blocked=lambda: (*self._block, *self.config.section("plugins").disabled),
+            strict=self.environ.get("HERMES_STRICT") == "1",
+        )
+        if self.environ.get("HERMES_TRACE_PLUGINS") == "1":
+            plugins.trace()
+        plugins.load()
+        for record in plugins.records:
+            self._declare(record)
+        return plugins
+
+    def _declare(self, record: PluginRecord) -> None:
+        for section in record.info.sections if record.info and record.state == "loaded" else ():
+            self.config.declare(section.name, section.target, record.name)
+
+    def registry(self, kind: str) -> Registry[Any]:
+        """The registry of one of `hermes_host.registry.KINDS`; its hook is called at the first look."""
+        if kind not in self._registries:
+            prefer = self.config.section("plugins").prefer
+            self._registries[kind] = Registry(kind, collect(self.plugins, kind, self._hook_values), prefer)
+        return self._registries[kind]
+
+    def _hook_values(self, plugin: str) -> Mapping[str, Any]:
+        return {"config": _LazySections(self, plugin)}
+
+    @property
+    def providers(self) -> Registry[ProviderSpec]:
+        """Ways to reach models."""
+        return self.registry("providers")
+
+    @property
+    def tools(self) -> Registry[ToolSpec]:
+        """All tools of all plugins."""
+        return self.registry("tools")
+
+    @property
+    def toolsets(self) -> Registry[ToolsetSpec]:
+        """Named groups of tools that plugins declare; see also `hermes_host.toolsets`."""
+        return self.registry("toolsets")
+
+    @property
+    def terminal_backends(self) -> Registry[TerminalSpec]:
+        """Places where commands run."""
+        return self.registry("terminals")
+
+    @property
+    def session_stores(self) -> Registry[SessionStoreSpec]:
+        """Places where conversations can be kept."""
+        return self.registry("session_stores")
+
+    @property
+    def prompt_sections(self) -> Registry[PromptSectionSpec]:
+        """Parts of the system prompt."""
+        return self.registry("prompt_sections")
+
+    @property
+    def middleware(self) -> Registry[MiddlewareSpec]:
+        """Code around model and tool calls."""
+        return self.registry("middleware")
+
+    @property
+    def commands(self) -> Registry[CommandSpec]:
+        """Commands of the command line."""
+        return self.registry("commands")
+
+    @property
+    def slash_commands(self) -> Registry[SlashCommandSpec]:
+        """Commands of every front end."""
+        return self.registry("slash_commands")
+
+    @property
+    def frontends(self) -> Registry[FrontendSpec]:
+        """Conversation surfaces."""
+        return self.registry("frontends")
+
+    @property
+    def checks(self) -> Registry[CheckSpec]:
+        """Checks of `hermes doctor`."""
+        return self.registry("checks")
+
+    # ------------------------------------------------------------------------------------------------- the parts
+
+    def context(self, plugin: str) -> PluginContext:
+        """What the parts of `plugin` may touch."""
+        if plugin not in self._contexts:
+            record = self.plugins.record(plugin)
+            secrets = record.info.secrets if record.info else ()
+            self._contexts[plugin] = PluginContext(
+                plugin,
+                home=self.home,
+                section=self._section_reader(record),
+                secret=self.secrets.get,
+                declared_secrets=frozenset(secret.name for secret in secrets),
+                services=self.services,
+            )
+        return self._contexts[plugin]
+
+    def _section_reader(self, record: PluginRecord) -> Callable[[str], Any]:
+        own = frozenset(section.name for section in record.info.sections) if record.info else frozenset()
+
+        def read(name: str) -> Any:
+            if name not in own:
+                raise PluginError(
+                    f"Plugin {record.name!r} asked for the section {name!r}, which it does not declare.",
+                    remedy="Add it to PluginInfo.sections.",
+                )
+            return self.config.section(name, plugin=record.name)
+
+        return read
+
+    def target(self, contribution: Contribution[Any], target: str) -> Any:
+        """Import what a contribution names. Raises `PluginError` with the plugin's name."""
+        key = ("target", contribution.plugin, target)
+        if key not in self._parts:
+            try:
+                self._parts[key] = import_foreign(target)
+            except PluginError as error:
+                record = contribution.record
+                problem = record.add_problem(f"{contribution.kind} {contribution.name!r}", describe(error))
+                raise type(error)(problem.line(), remedy=error.remedy) from error
+        return self._parts[key]
+
+    async def part(self, contribution: Contribution[Any]) -> Any:
+        """The live part behind a spec, made at first use and then kept. Raises `HermesError`."""
+        key = (contribution.kind, contribution.plugin, contribution.name)
+        if key not in self._parts:
+            make = self.target(contribution, contribution.spec.target)
+            try:
+                made = make(self.context(contribution.plugin), contribution.spec)
+                self._parts[key] = await made if inspect.isawaitable(made) else made
+            except HermesError:
+                raise
+            except Exception as error:
+                problem = contribution.record.add_problem(f"{contribution.kind} {contribution.name!r}", describe(error))
+                raise PluginError(problem.line()) from error
+        return self._parts[key]
+
+    async def middleware_parts(self, around: str) -> Sequence[Any]:
+        """The live middleware around `model` or `tool`, outermost first."""
+        return [await self.part(item) for item in self.middleware if item.spec.around == around]
+
+    def parameters(self, tool: Contribution[ToolSpec]) -> Parameters | None:
+        """What a tool accepts; None, with a problem noted, when its declaration cannot be used."""
+        key = (tool.plugin, tool.name)
+        if key not in self._parameters:
+            from hermes_host.agent.schema import Parameters
+
+            try:
+                declared = tool.spec.parameters
+                loaded = self.target(tool, declared) if isinstance(declared, str) else dict(declared)
+                self._parameters[key] = Parameters(loaded)
+            except (HermesError, TypeError) as error:
+                if not isinstance(error, HermesError):
+                    tool.record.add_problem(f"tool {tool.name!r}", str(error))
+                self._parameters[key] = None
+        return self._parameters[key]
+
+    # --------------------------------------------------------------------------------------------------- adding
+
+    def add_plugin(self, name: str, plugin: object) -> None:
+        """Add a plugin that is not installed: a module, or an object whose methods are hook implementations.
+
+        Raises `PluginError` when its hooks are not valid or the name is taken, `ValueError` when it offers something
+        of a name that is taken.
+        """
+        record = self.plugins.add(name, plugin)
+        self._declare(record)
+        for kind, registry in self._registries.items():
+            for contribution in collect(self.plugins, kind, self._hook_values, only=name):
+                registry.add(contribution)
+
+    def _program_record(self) -> PluginRecord:
+        try:
+            return self.plugins.record("program")
+        except KeyError:
+            return self.plugins.add("program", _Program())
+
+
+class _Program:
+    """The embedding program, seen as a plugin, so that what it adds is listed like everything else."""
+
+
+class _LazySections(Mapping[str, Any]):
+    """A plugin's own sections as written; the file is read at the first look."""
+
+    def __init__(self, catalogue: Catalogue, plugin: str) -> None:
+        self._catalogue = catalogue
+        self._plugin = plugin
+
+    @cached_property
+    def _sections(self) -> dict[str, Any]:
+        info = self._catalogue.plugins.record(self._plugin).info
+        names = [section.name for section in info.sections] if info else []
+        found = {name: self._catalogue.config.raw(name) for name in names}
+        return {name: value for name, value in found.items() if value is not None}
+
+    def __getitem__(self, name: str) -> Any:
+        return self._sections[name]
+
+    def __iter__(self) -> Any:
+        return iter(self._sections)
+
+    def __len__(self) -> int:
+        return len(self._sections)
+
+
+def _names(value: str | None) -> Sequence[str] | None:
+    return None if value is None else [name.strip() for name in value.split(",") if name.strip()]

@@ -6,7 +6,7 @@ import pytest
 from hermes_offline.provider import OfflineProvider
 
 from hermes_host.errors import ToolError
-from hermes_host.events import Notice, ToolFinished, ToolStarted
+from hermes_host.events import Notice, ToolStarted
 from hermes_host.messages import ToolCall, ToolResult, assistant_message, tool_message, user_message
 from hermes_host.protocols import ModelRequest, ToolDefinition
 from hermes_host.testing.hosts import StandInHost, events_of, finished

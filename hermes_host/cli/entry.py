@@ -137,8 +137,8 @@ def _show_unexpected(error: Exception, application: Application) -> int:
         return FAILED
     summary = _redacted(" ".join(traceback.format_exception_only(error)[-1].split()), application)
     path = _log(text, application)
-    where = f" The details are in {path}." if path else " HERMES_STRICT=1 shows the details."
-    click.echo(f"hermes: unexpected error: {summary}{where}", err=True)
+    where = f"details: {path}" if path else "HERMES_STRICT=1 shows the details"
+    click.echo(f"hermes: unexpected error: {summary} ({where})", err=True)
     return FAILED
 
 

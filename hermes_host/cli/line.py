@@ -76,6 +76,7 @@ class _LineChat:
         self._code = 0
         self._interrupted_at = 0.0
         self._interrupt_pending = False
+        self._interrupted: tuple[asyncio.Task[None], float] | None = None
 
     @property
     def session(self) -> Session:
@@ -240,9 +241,8 @@ class _LineChat:
             if self._interrupt_pending and time.monotonic() - self._interrupted_at < _AGAIN:
                 self._keyboard.restore_terminal()
                 os._exit(130)
-            self._interrupt_pending = True
-            earlier, self._interrupted_at = self._interrupted_at, time.monotonic()
-            loop.call_soon_threadsafe(self._interrupt, self._interrupted_at - earlier < _AGAIN)
+            self._interrupt_pending, self._interrupted_at = True, time.monotonic()
+            loop.call_soon_threadsafe(self._interrupt)
 
         signal.signal(signal.SIGINT, on_interrupt)
         loop.add_signal_handler(signal.SIGTERM, self._leave, 143)
@@ -254,20 +254,23 @@ class _LineChat:
         self._keyboard.resume_terminal()
         self._screen.forget_live_rows()
 
-    def _interrupt(self, again: bool) -> None:
+    def _interrupt(self) -> None:
         self._interrupt_pending = False
-        if self._work is not None:
-            if again:
-                self._leave(130)
-            elif self.session.busy:
-                self._screen.print_line(Line("interrupting … Ctrl+C again leaves", "dim"))
+        work, now = self._work, time.monotonic()
+        if work is None:
+            if self._keyboard.typed:
+                self._keyboard.discard()
+            else:
+                self._leave()
+        elif self._interrupted is not None and self._interrupted[0] is work and now - self._interrupted[1] < _AGAIN:
+            self._leave(130)
+        else:
+            self._interrupted = (work, now)
+            if self.session.busy:
+                self._renderer.say("interrupting; Ctrl+C again leaves")
                 self.session.interrupt()
             else:
-                self._work.cancel()
-        elif self._keyboard.typed:
-            self._keyboard.discard()
-        else:
-            self._leave()
+                work.cancel()
 
 
 async def _cancelled(*tasks: asyncio.Task[Any]) -> None:

@@ -8,6 +8,7 @@ from hermes_host.events import (
     ApprovalDecided,
     ApprovalRequested,
     Event,
+    MessageAdded,
     Notice,
     SteeringAdded,
     ToolFinished,
@@ -26,6 +27,11 @@ Style = Literal["plain", "dim", "tool", "said", "failed", "info", "warning", "er
 
 DIFF_LINES = 80
 _SHOWN = 70
+_DENIED = {
+    "person": "denied",
+    "nobody": "denied: nobody can be asked here; run `hermes` in a terminal, or with --yolo",
+    "timeout": "denied: no answer came in time",
+}
 _STYLES: dict[str, Style] = {"+": "added", "-": "removed", "@": "hunk"}
 
 
@@ -41,16 +47,20 @@ class Narrator:
 
     def __init__(self) -> None:
         self._shown: dict[str, str] = {}
+        self._denied: dict[str, str] = {}
 
     def lines(self, event: Event) -> Iterable[Line]:
         """The lines for one event; none for most."""
         match event:
+            case MessageAdded():
+                self._shown.update({call.id: call.raw for call in event.message.tool_calls})
             case ToolStarted():
                 self._shown[event.call_id] = event.shown
             case ApprovalRequested():
-                self._shown.setdefault(event.call_id, event.shown)
+                self._shown[event.call_id] = event.shown
             case ApprovalDecided():
-                yield from self._decision(event)
+                if event.verdict == "deny":
+                    self._denied[event.call_id] = _DENIED.get(event.by, f"denied by {one_line(event.by)}")
             case ToolFinished():
                 yield self._tool(event)
                 yield from _diff(event.diff)
@@ -62,31 +72,22 @@ class Narrator:
                 yield Line(f"told the agent: {one_line(event.text)}", "dim")
             case TurnFinished():
                 self._shown.clear()
+                self._denied.clear()
                 line = outcome_line(event)
                 if line:
                     yield line
 
-    def _decision(self, event: ApprovalDecided) -> Iterable[Line]:
-        if event.verdict != "deny" or event.by == "person":
-            return
-        shown = one_line(self._shown.get(event.call_id, ""), _SHOWN)
-        reason = {
-            "nobody": "nobody can be asked here. Run `hermes` in a terminal, or with --yolo.",
-            "timeout": "no answer came in time.",
-        }.get(event.by, f"by {event.by}.")
-        yield Line(f"denied: {shown}: {reason}" if shown else f"denied: {reason}", "warning")
-
     def _tool(self, event: ToolFinished) -> Line:
         shown = one_line(self._shown.pop(event.call_id, ""), _SHOWN)
-        words = ["┊", one_line(event.name)]
-        if shown:
-            words.append(shown)
+        denied = self._denied.pop(event.call_id, "")
+        words = f"┊ {one_line(event.name)} {shown}".rstrip()
+        if denied:
+            return Line(f"{words}  {denied}", "warning")
         if event.result.is_error:
-            words.append(f" failed: {one_line(text_of(event.result.content), _SHOWN)}")
-        elif event.title:
-            words.append(f" {one_line(event.title, _SHOWN)}")
-        words.append(f" {event.seconds:.2f}s")
-        return Line(" ".join(words), "failed" if event.result.is_error else "tool")
+            said = one_line(text_of(event.result.content), _SHOWN).removeprefix("Error: ")
+            return Line(f"{words}  failed: {said}  {event.seconds:.2f}s", "failed")
+        title = f"  {one_line(event.title, _SHOWN)}" if event.title else ""
+        return Line(f"{words}{title}  {event.seconds:.2f}s", "tool")
 
 
 def outcome_line(event: TurnFinished) -> Line | None:

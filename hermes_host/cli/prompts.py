@@ -21,6 +21,7 @@ __all__ = ["LineApprover", "LineQuestioner"]
 T = TypeVar("T")
 
 _ROWS = 30
+_HEAD_ROWS, _TAIL_ROWS = 20, 8
 _CHARACTERS = 2_400
 _WORDS: dict[ApprovalChoice, tuple[str, ...]] = {
     "once": ("o", "once", "y", "yes"),
@@ -41,6 +42,10 @@ class _Prompter:
     def _print(self, text: str, style: Style = "plain") -> None:
         for row in text.split("\n"):
             self._screen.print(self._screen.styled_text(row, style))
+
+    async def _caught_up(self) -> None:
+        """Let the front end show first what the turn has said so far: its events wait for this task to pause."""
+        await asyncio.sleep(0)
 
     async def _counted(self, label: Callable[[], str], seconds: float, read: Callable[[], Awaitable[T]]) -> T | None:
         """What `read` gives, while `label` counts the seconds down; None when they are over."""
@@ -71,30 +76,37 @@ class LineApprover(_Prompter):
     async def decide(self, request: ApprovalRequest) -> Decision:
         """Ask. Silence until the time is up is a no."""
         async with self._turn:
+            await self._caught_up()
             return await self._decide(request)
 
     async def _decide(self, request: ApprovalRequest) -> Decision:
         whole = self._show(request)
-        choices = request.choices if whole else tuple(c for c in request.choices if c in ("once", "deny"))
-        label = self._label(choices, whole)
+
+        def choices() -> tuple[ApprovalChoice, ...]:
+            # What was not seen whole is not allowed for more than once.
+            return tuple(choice for choice in request.choices if whole or choice in ("once", "deny"))
+
+        def label() -> str:
+            words = [f"[{choice[0]}]{choice[1:]}" for choice in choices()]
+            return " / ".join(words if whole else [*words, "[v]iew"])
 
         async def read() -> Decision:
-            nonlocal choices, label
+            nonlocal whole
             while True:
-                text = await self._keyboard.ask(f"{label} ❯ ")
+                text = await self._keyboard.ask(f"{label()} ❯ ")
                 if text is None:
                     return Decision(choice="deny", by="nobody")
                 word, _, note = text.strip().partition(" ")
-                if word.lower() in ("v", "view") and len(choices) < len(request.choices):
+                if word.lower() in ("v", "view"):
                     self._show_action(exact(request.shown))
-                    choices, label = request.choices, self._label(request.choices, True)
+                    whole = True
                     continue
-                for choice in choices:
+                for choice in choices():
                     if word.lower() in _WORDS[choice]:
                         return Decision(choice=choice, note=note.strip() if choice == "deny" else "")
-                self._print(f"Please type one of: {', '.join(choices)}.", "dim")
+                self._print(f"Please type one of: {', '.join(choices())}.", "dim")
 
-        decision = await self._counted(lambda: label, request.timeout, read)
+        decision = await self._counted(label, request.timeout, read)
         if decision is None:
             return Decision(choice="deny", by="timeout")
         self._print(f"  {_SAID[decision.choice]}", "dim")
@@ -109,10 +121,8 @@ class LineApprover(_Prompter):
         if whole:
             self._show_action(shown)
         else:
-            part = "\n".join(rows[:_ROWS])[:_CHARACTERS]
-            self._show_action(part)
-            rest = len(shown) - len(part)
-            self._print(f"  … {rest:,} more characters are not shown; type view to see all of it.", "warning")
+            self._show_ends(shown, rows)
+            self._print("  Not all of it is shown; type view to see it whole.", "warning")
         where = exact(request.directory)
         if request.terminal:
             where = f"{where} on {exact(request.terminal)}" if where else exact(request.terminal)
@@ -120,14 +130,19 @@ class LineApprover(_Prompter):
             self._print(f"  in {where}", "dim")
         return whole
 
+    def _show_ends(self, shown: str, rows: list[str]) -> None:
+        """The beginning and the end of a long action: what matters is often put last."""
+        head = tail = shown
+        if len(rows) > _ROWS:
+            head, tail = "\n".join(rows[:_HEAD_ROWS]), "\n".join(rows[-_TAIL_ROWS:])
+        head, tail = head[: _CHARACTERS // 2], tail[-_CHARACTERS // 2 :]
+        self._show_action(head)
+        self._print(f"  … {len(shown) - len(head) - len(tail):,} characters …", "warning")
+        self._show_action(tail)
+
     def _show_action(self, text: str) -> None:
         # A bar before each row: no line of the action can pass itself off as one of ours.
         self._print("\n".join(f"  │ {row}" for row in text.split("\n")))
-
-    @staticmethod
-    def _label(choices: tuple[ApprovalChoice, ...], whole: bool) -> str:
-        words = [f"[{choice[0]}]{choice[1:]}" for choice in choices]
-        return " / ".join(words if whole else [*words, "[v]iew"])
 
 
 _SAID: dict[ApprovalChoice, str] = {
@@ -144,6 +159,7 @@ class LineQuestioner(_Prompter):
     async def ask(self, question: Question) -> str | None:
         """Show the question with its numbered choices; a number picks one, anything else is the answer itself."""
         async with self._turn:
+            await self._caught_up()
             self._print(f"? {visible(question.text)}", "info")
             for number, choice in enumerate(question.choices, 1):
                 self._print(f"  {number}. {visible(choice)}")

@@ -74,6 +74,11 @@ class Renderer:
             self._other(event)
         self._screen.touch()
 
+    def say(self, activity: str) -> None:
+        """Show what is going on, until the next event says otherwise."""
+        self._activity = activity
+        self._screen.touch()
+
     def show(self, markdown: str) -> None:
         """Show Markdown that is not part of a turn, such as the answer of a slash command."""
         blocks = BlockSplitter()
@@ -83,7 +88,7 @@ class Renderer:
     def _other(self, event: Event) -> None:
         match event:
             case TurnStarted():
-                self._said = False
+                self._said, self._spaced = False, True
                 self._activity = "thinking"
             case SegmentFinished():
                 self._end_segment(event)
@@ -138,7 +143,6 @@ class Renderer:
         self._running.clear()
         self._activity = self._progress = ""
         self._screen.show_status("")
-        self._spaced = True
 
     def _flush_text(self) -> None:
         if self._text:
@@ -184,8 +188,9 @@ class Renderer:
         return visible(text[-8 * self._screen.width :]) if text.strip() else ""
 
     def _state(self) -> str:
-        if self._running:
+        if self._running and not self._activity.startswith("interrupting"):
             words, began = next(reversed(self._running.values()))
             progress = one_line(self._progress[-400:].strip().rpartition("\n")[2], 60)
             return f"┊ {words}  {self._clock() - began:.0f}s  {progress}".rstrip()
-        return f"· {self._activity} …" if self._activity and not self._blocks.open else ""
+        quiet = self._activity == "thinking" and self._blocks.open  # the text that grows says as much
+        return f"· {self._activity} …" if self._activity and not quiet else ""

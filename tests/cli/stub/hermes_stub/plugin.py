@@ -1,0 +1,78 @@
+"""A provider that does what the prompt says, tools that need consent, ask and wait, and commands good and bad."""
+
+from hermes_host import hookimpl
+from hermes_host.specs import CheckSpec, CommandSpec, PluginInfo, ProviderSpec, SlashCommandSpec, ToolSpec
+
+OBJECT = {"type": "object", "properties": {}, "additionalProperties": True}
+
+
+@hookimpl
+def hermes_plugin_info():
+    return PluginInfo(summary="For tests")
+
+
+@hookimpl
+def hermes_providers():
+    yield ProviderSpec(
+        name="stub",
+        summary="Does what the prompt says",
+        target="hermes_stub.parts:connect",
+        needs_setup=False,
+        priority=1000,
+        default_model="one",
+    )
+    yield ProviderSpec(
+        name="locked",
+        summary="Needs a key",
+        target="hermes_stub.parts:connect",
+        secrets=("STUB_LOCKED_KEY",),
+        url="https://keys.example",
+    )
+
+
+@hookimpl
+def hermes_tools():
+    yield ToolSpec(
+        name="act",
+        summary="Acts.",
+        parameters=OBJECT,
+        target="hermes_stub.parts:act",
+        effects=frozenset({"process"}),
+        toolset="stubs",
+        shows="command",
+        assess="hermes_stub.parts:assess",
+    )
+    yield ToolSpec(
+        name="ask",
+        summary="Asks.",
+        parameters=OBJECT,
+        target="hermes_stub.parts:ask",
+        effects=frozenset({"ask"}),
+        toolset="stubs",
+    )
+    yield ToolSpec(
+        name="wait",
+        summary="Waits for ever.",
+        parameters=OBJECT,
+        target="hermes_stub.parts:wait",
+        effects=frozenset({"read"}),
+        toolset="stubs",
+    )
+
+
+@hookimpl
+def hermes_commands():
+    yield CommandSpec(name="greet", summary="Greets.", target="hermes_stub.commands:greet")
+    yield CommandSpec(name="ruined", summary="Cannot be imported.", target="hermes_stub.ruined:command")
+    yield CommandSpec(name="chat", summary="Not the host's.", target="hermes_stub.commands:greet", priority=99)
+
+
+@hookimpl
+def hermes_slash_commands():
+    yield SlashCommandSpec(name="crash", summary="Fails.", target="hermes_stub.parts:crash", while_busy=True)
+
+
+@hookimpl
+def hermes_checks():
+    yield CheckSpec(name="fine", summary="Is fine.", target="hermes_stub.parts:fine")
+    yield CheckSpec(name="raises", summary="Raises.", target="hermes_stub.parts:raises")

@@ -22,11 +22,13 @@ A map of the package, lowest layer first. Imports run downwards only (`nox -s li
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from hermes_host._version import __version__
 
+# Type checkers take this name for true. Importing `typing` would cost as much as all of `hermes --version`.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from hermes_host.hookspecs import hookimpl
     from hermes_host.host import Host
 

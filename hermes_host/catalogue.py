@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hermes_host.context import PluginContext, Services
-from hermes_host.dispatch import collect
 from hermes_host.errors import HermesError, PluginError
 from hermes_host.plugins import PluginRecord, Plugins, describe, import_foreign
-from hermes_host.registry import Contribution, Registry
+from hermes_host.registry import Contribution, Registry, collect
 
 if TYPE_CHECKING:
     from hermes_host.agent.schema import Parameters
@@ -79,7 +78,9 @@ class Catalogue:
         """All settings."""
         from hermes_host.config import Config
 
-        return Config.load(self.home, environ=self.environ, overrides=self._overrides, project=self.project)
+        return Config.load(
+            self.home, environ=self.environ, overrides=self._overrides, project=self.project, secrets=self.secrets
+        )
 
     @cached_property
     def secrets(self) -> Secrets:

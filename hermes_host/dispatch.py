@@ -1,4 +1,7 @@
-"""How hooks and middleware are called: collect, notify, decide, chain. Each isolates one plugin from the rest."""
+"""How a running conversation calls plugins: notify, decide, chain. Each isolates one plugin from the rest.
+
+Contributions are collected by `hermes_host.registry`, which a command line without a conversation needs too.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,8 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from hermes_host.errors import PluginError
-from hermes_host.plugins import Implementation, Plugins, describe, run_guarded
+from hermes_host.plugins import Implementation, Plugins, describe
 from hermes_host.protocols import Assessment, ModelMiddleware, ModelRequest, ToolMiddleware, ToolOutput
-from hermes_host.registry import KINDS, Contribution, fault_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -19,12 +21,9 @@ if TYPE_CHECKING:
     from hermes_host.messages import ToolCall
     from hermes_host.stream import ProviderEvent
 
-__all__ = ["chain_model", "chain_tool", "collect", "decide", "notify"]
+__all__ = ["chain_model", "chain_tool", "decide", "notify"]
 
 log = logging.getLogger(__name__)
-
-CONTRIBUTION_LIMIT = 5.0
-"""Seconds a contribution hook may take."""
 
 OBSERVER_LIMIT = 5.0
 """Seconds an observer may take."""
@@ -33,54 +32,6 @@ DECISION_LIMIT = 5.0
 """Seconds a decision may take before it counts as ask."""
 
 FAILURES_BEFORE_MUTE = 3
-
-
-def collect(
-    plugins: Plugins, kind: str, values: Callable[[str], Mapping[str, Any]], *, only: str = ""
-) -> list[Contribution[Any]]:
-    """Every usable spec of `kind`, of all plugins or of the one named `only`; faults become the plugin's problems.
-
-    `values(plugin)` gives the hook's arguments.
-    """
-    table = KINDS[kind]
-    implementations = [impl for impl in plugins.implementations(table.hook) if only in ("", impl.record.name)]
-    if not implementations:
-        return []
-    steps = [_collector(impl, values(impl.record.name)) for impl in implementations]
-    found: list[Contribution[Any]] = []
-    for impl, outcome in zip(implementations, run_guarded(steps, CONTRIBUTION_LIMIT), strict=True):
-        specs, error = outcome.value or ([], None)
-        for spec in specs:
-            fault = fault_of(spec, table)
-            if fault:
-                impl.record.add_problem(table.hook, fault, "Only this contribution is left out.")
-            else:
-                found.append(Contribution(kind, spec, impl.record))
-        error = error or outcome.error
-        if error is not None:
-            impl.record.add_problem(table.hook, describe(error), "What it had not yet yielded is left out.")
-        elif outcome.timed_out:
-            plugins.quarantine(
-                impl.record,
-                table.hook,
-                f"it did not return within {outcome.seconds:g} s.",
-                f"Upgrade it, or `hermes plugins disable {impl.record.name}`.",
-            )
-    return [item for item in found if item.record.state == "loaded"]
-
-
-def _collector(impl: Implementation, values: Mapping[str, Any]) -> Callable[[], tuple[list[Any], Exception | None]]:
-    def step() -> tuple[list[Any], Exception | None]:
-        specs: list[Any] = []
-        try:
-            # Generator hooks raise while they are read, so reading belongs inside the guard; what came before is kept.
-            for spec in impl.call(values) or ():
-                specs.append(spec)  # noqa: PERF402 - a partial list must survive an error
-        except Exception as error:  # noqa: BLE001 - the boundary to foreign code
-            return specs, error
-        return specs, None
-
-    return step
 
 
 async def _call(impl: Implementation, values: Mapping[str, Any], limit: float) -> Any:

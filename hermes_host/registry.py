@@ -1,4 +1,4 @@
-"""The kinds of things plugins contribute, and one sorted registry for each kind.
+"""The kinds of things plugins contribute, how they are collected, and one sorted registry for each kind.
 
 A clash of names is decided by priority, then by the user's `plugins.prefer`; else both are dropped, and both plugins
 are told.
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import msgspec
 
 from hermes_host.errors import NotFound
-from hermes_host.plugins import PluginRecord
+from hermes_host.plugins import PluginRecord, describe, run_guarded
 from hermes_host.specs import (
     EFFECTS,
     CheckSpec,
@@ -29,12 +29,16 @@ from hermes_host.specs import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from hermes_host.plugins import Implementation, Plugins
 
-__all__ = ["KINDS", "Contribution", "Kind", "Registry", "near_names"]
+__all__ = ["KINDS", "Contribution", "Kind", "Registry", "collect", "near_names"]
 
 S = TypeVar("S")
+
+CONTRIBUTION_LIMIT = 5.0
+"""Seconds a contribution hook may take."""
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 _TOOL_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -98,6 +102,54 @@ def fault_of(spec: Any, kind: Kind) -> str:
     if isinstance(spec, ToolSpec) and not spec.effects <= EFFECTS:
         return f"tool {spec.name!r}: unknown effects {sorted(spec.effects - EFFECTS)}; there are {sorted(EFFECTS)}."
     return ""
+
+
+def collect(
+    plugins: Plugins, kind: str, values: Callable[[str], Mapping[str, Any]], *, only: str = ""
+) -> list[Contribution[Any]]:
+    """Every usable spec of `kind`, of all plugins or of the one named `only`; faults become the plugin's problems.
+
+    `values(plugin)` gives the hook's arguments.
+    """
+    table = KINDS[kind]
+    implementations = [impl for impl in plugins.implementations(table.hook) if only in ("", impl.record.name)]
+    if not implementations:
+        return []
+    steps = [_collector(impl, values(impl.record.name)) for impl in implementations]
+    found: list[Contribution[Any]] = []
+    for impl, outcome in zip(implementations, run_guarded(steps, CONTRIBUTION_LIMIT), strict=True):
+        specs, error = outcome.value or ([], None)
+        for spec in specs:
+            fault = fault_of(spec, table)
+            if fault:
+                impl.record.add_problem(table.hook, fault, "Only this contribution is left out.")
+            else:
+                found.append(Contribution(kind, spec, impl.record))
+        error = error or outcome.error
+        if error is not None:
+            impl.record.add_problem(table.hook, describe(error), "What it had not yet yielded is left out.")
+        elif outcome.timed_out:
+            plugins.quarantine(
+                impl.record,
+                table.hook,
+                f"it did not return within {outcome.seconds:g} s.",
+                f"Upgrade it, or `hermes plugins disable {impl.record.name}`.",
+            )
+    return [item for item in found if item.record.state == "loaded"]
+
+
+def _collector(impl: Implementation, values: Mapping[str, Any]) -> Callable[[], tuple[list[Any], Exception | None]]:
+    def step() -> tuple[list[Any], Exception | None]:
+        specs: list[Any] = []
+        try:
+            # Generator hooks raise while they are read, so reading belongs inside the guard; what came before is kept.
+            for spec in impl.call(values) or ():
+                specs.append(spec)  # noqa: PERF402 - a partial list must survive an error
+        except Exception as error:  # noqa: BLE001 - the boundary to foreign code
+            return specs, error
+        return specs, None
+
+    return step
 
 
 class Registry(Generic[S]):

@@ -93,7 +93,7 @@ def test_a_plugin_that_cannot_be_loaded_is_one_line_and_the_others_work(
 def test_a_contribution_hook_that_never_returns_quarantines_its_plugin_only(
     install: Install, make_host: Callable[..., Host], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hermes_host.dispatch.CONTRIBUTION_LIMIT", 0.3)
+    monkeypatch.setattr("hermes_host.registry.CONTRIBUTION_LIMIT", 0.3)
     install(
         "stuck",
         GOOD.replace("    yield ToolSpec", "    import threading\n    threading.Event().wait()\n    yield ToolSpec"),

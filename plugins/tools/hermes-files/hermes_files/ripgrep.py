@@ -1,0 +1,145 @@
+"""Searching with ripgrep on the terminal's own machine."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from contextlib import aclosing
+from typing import TYPE_CHECKING, cast
+
+from hermes_files.query import Hit, Query, Tally
+from hermes_host.errors import ToolError
+from hermes_host.protocols import Command, Exited, Output
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from hermes_host.protocols import Terminal
+
+__all__ = ["Missing", "Ripgrep", "is_present"]
+
+_TIMEOUT = 60.0
+_COLUMNS = 1000
+_ERROR_KEPT = 4000
+_ROW = re.compile(rb"(\d+)([:-])(.*)", re.DOTALL)
+
+
+class Missing(Exception):
+    """There is no ripgrep on this terminal."""
+
+
+async def is_present(terminal: Terminal) -> bool:
+    """Whether `rg` runs on the terminal."""
+    try:
+        async with aclosing(_run(terminal, ("rg", "--no-config", "--version"), b"\n", [])) as rows:
+            async for _ in rows:
+                return True
+    except Missing:
+        pass
+    return False
+
+
+class Ripgrep:
+    """The engine of choice: fast, and it knows `.gitignore`. Hidden files are searched, `.git` is not."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+
+    async def files(self, query: Query) -> AsyncGenerator[str, None]:
+        """As `Engine.files`."""
+        async with aclosing(self._rows(query, "--files", separator=b"\0")) as rows:
+            async for row in rows:
+                path = row.decode("utf-8", "surrogateescape")
+                if query.wants(path):
+                    yield path
+
+    async def tallies(self, query: Query) -> AsyncGenerator[Tally, None]:
+        """As `Engine.tallies`."""
+        if query.mode == "files_only":
+            async with aclosing(self._rows(query, "--files-with-matches", separator=b"\0")) as rows:
+                async for row in rows:
+                    path = row.decode("utf-8", "surrogateescape")
+                    if query.wants(path):
+                        yield Tally(path, 0)
+            return
+        async with aclosing(self._rows(query, "--count", "--with-filename", separator=b"\n")) as rows:
+            async for row in rows:
+                name, _, count = row.rpartition(b"\0")
+                path = name.decode("utf-8", "surrogateescape")
+                if count.isdigit() and query.wants(path):
+                    yield Tally(path, int(count))
+
+    async def hits(self, query: Query) -> AsyncGenerator[Hit, None]:
+        """As `Engine.hits`."""
+        options = ["--line-number", "--with-filename", "--no-heading", "--no-context-separator"]
+        options += [f"--max-columns={_COLUMNS}", "--max-columns-preview", f"--context={query.context}"]
+        if "\\n" in query.pattern or "\n" in query.pattern:
+            options.append("--multiline")
+        async with aclosing(self._rows(query, *options, separator=b"\n")) as rows:
+            async for row in rows:
+                name, _, rest = row.partition(b"\0")
+                found = _ROW.fullmatch(rest)
+                path = name.decode("utf-8", "surrogateescape")
+                if found and query.wants(path):
+                    text = found[3].decode("utf-8", "replace").rstrip("\r")
+                    yield Hit(path, int(found[1]), text, found[2] == b":")
+
+    def _rows(self, query: Query, *options: str, separator: bytes) -> AsyncGenerator[bytes, None]:
+        argv = [
+            "rg",
+            "--no-config",
+            "--no-messages",
+            "--color=never",
+            "--null",
+            "--crlf",
+            "--hidden",
+            "--no-require-git",
+        ]
+        argv += ["--glob=!**/.git", "--sortr=modified", *options]
+        if _is_type_glob(query.file_glob):
+            # As a type and not with --glob, which brings back ignored files. The results meet the whole glob again.
+            argv += [f"--type-add=wanted:{posixpath.basename(query.file_glob)}", "--type=wanted"]
+        if "--files" not in options:
+            argv += ["--engine=auto", f"--regexp={query.pattern}"]
+        return _run(self._terminal, (*argv, "--", query.root), separator, query.notes)
+
+
+def _is_type_glob(glob: str) -> bool:
+    """Whether the last part of `glob` can narrow the search beforehand."""
+    name = posixpath.basename(glob)
+    torn = glob.count("{") != name.count("{")
+    return bool(name) and not torn and "**" not in name and not name.startswith("include:")
+
+
+async def _run(
+    terminal: Terminal, argv: tuple[str, ...], separator: bytes, notes: list[str]
+) -> AsyncGenerator[bytes, None]:
+    """What ripgrep prints, row by row. Raises `Missing`, or `ToolError` with ripgrep's own words."""
+    rest, errors, printed = b"", b"", False
+    try:
+        events = cast("AsyncGenerator[Output | Exited, None]", terminal.run(Command(argv=argv, timeout=_TIMEOUT)))
+        async with aclosing(events):
+            async for event in events:
+                if isinstance(event, Exited):
+                    _finish(event, errors, printed, notes)
+                elif event.stream == 2:
+                    errors = (errors + event.data)[:_ERROR_KEPT]
+                else:
+                    *rows, rest = (rest + event.data).split(separator)
+                    for row in rows:
+                        printed = True
+                        yield row
+    except FileNotFoundError:
+        raise Missing from None
+    if rest:
+        yield rest
+
+
+def _finish(event: Exited, errors: bytes, printed: bool, notes: list[str]) -> None:
+    if event.timed_out:
+        notes.append(f"the search was stopped after {_TIMEOUT:.0f} s and is incomplete: search a smaller directory")
+    elif event.code in (126, 127):
+        raise Missing
+    elif event.code == 2 and not printed and errors.strip():
+        text = errors.decode("utf-8", "replace").strip()
+        raise ToolError(f"The pattern cannot be searched for: {text}", remedy="Correct the regular expression.")

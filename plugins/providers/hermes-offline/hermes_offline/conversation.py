@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -12,7 +13,7 @@ from hermes_host.messages import Message, Text, ToolCall, ToolResult
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Standing", "stand", "text_of_result"]
+__all__ = ["Standing", "failed", "stand", "text_of_result"]
 
 _FILE_TOOLS = frozenset({"read_file", "write_file", "patch"})
 
@@ -62,15 +63,34 @@ def _last_file(calls: Sequence[ToolCall]) -> str:
     return ""
 
 
+def failed(result: ToolResult) -> bool:
+    """Whether the call went wrong: an error, or a command that ended with a code other than 0."""
+    if result.is_error:
+        return True
+    text = "".join(part.text for part in result.content if isinstance(part, Text))
+    if result.name != "terminal":
+        return False
+    if re.search(r"^\[exit [1-9][^\n]*\]\s*\Z", text, re.MULTILINE):
+        return True
+    data = _json_object(text)
+    return bool(data.get("exit_code") or data.get("error"))
+
+
 def text_of_result(result: ToolResult) -> str:
     """What a tool said; of a JSON object the part that is output."""
     text = "".join(part.text for part in result.content if isinstance(part, Text))
+    data = _json_object(text)
+    for name in ("output", "content", "text", "error"):
+        if isinstance(data.get(name), str) and data[name]:
+            return str(data[name])
+    return text
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    if not text.startswith("{"):
+        return {}
     try:
         data = msgspec.json.decode(text)
     except msgspec.DecodeError:
-        return text
-    if isinstance(data, dict):
-        for name in ("output", "content", "text", "error"):
-            if isinstance(data.get(name), str) and data[name]:
-                return str(data[name])
-    return text
+        return {}
+    return data if isinstance(data, dict) else {}

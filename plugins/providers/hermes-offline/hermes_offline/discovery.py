@@ -33,7 +33,7 @@ KEYS: tuple[Key, ...] = (
     Key("GEMINI_API_KEY", "gemini"),
     Key("GOOGLE_API_KEY", "gemini"),
     Key("MISTRAL_API_KEY", "mistral", model_needed=False),
-    Key("DEEPSEEK_API_KEY", "deepseek", model_needed=False),
+    Key("DEEPSEEK_API_KEY", "deepseek"),
     Key("GROQ_API_KEY", "groq"),
     Key("XAI_API_KEY", "xai"),
     Key("NOUS_API_KEY", "nous"),

@@ -61,6 +61,10 @@ def _regex(pattern: str) -> str:
     return written[1] if written else re.escape(pattern)
 
 
+def _ended(text: str) -> str:
+    return f"{text}\n" if text and not text.endswith("\n") else text
+
+
 def _path_or_here(values: Mapping[str, str]) -> str:
     return values.get("path") or "."
 
@@ -74,7 +78,7 @@ _WAYS: dict[str, tuple[_Way, ...]] = {
         _Way("read_file", lambda values: {"path": values["path"], "limit": _WHOLE}),
         _Way("terminal", lambda values: {"command": f"cat -- {shlex.quote(values['path'])}"}),
     ),
-    "write": (_Way("write_file", lambda values: {"path": values["path"], "content": values["text"]}),),
+    "write": (_Way("write_file", lambda values: {"path": values["path"], "content": _ended(values["text"])}),),
     "append": (
         _Way(
             "terminal",
@@ -106,7 +110,8 @@ _WAYS: dict[str, tuple[_Way, ...]] = {
         _Way(
             "terminal",
             lambda values: {
-                "command": f"grep -rnI -- {shlex.quote(values['pattern'])} {shlex.quote(_path_or_here(values))}"
+                "command": f"grep -rnI -- {shlex.quote(values['pattern'])} {shlex.quote(_path_or_here(values))} "
+                "|| test $? = 1"
             },
         ),
     ),

@@ -20,7 +20,7 @@ from hermes_host.stream import (
     Usage,
     UsageReported,
 )
-from hermes_offline.conversation import Standing, stand
+from hermes_offline.conversation import Standing, failed, stand
 from hermes_offline.discovery import SERVERS, Server, advice, find_keys, find_servers
 from hermes_offline.grammar import parse
 from hermes_offline.plan import Plan, make_plan
@@ -86,7 +86,7 @@ class OfflineProvider:
             return await self._explain(plan)
         if not plan.steps:
             return help_text(await self._full_advice())
-        if results and results[-1] is not None and results[-1].is_error:
+        if results and results[-1] is not None and failed(results[-1]):
             return stopped(plan, results, request.tools)
         needs_advice = any(step.step.action in ("help", "who") for step in plan.steps)
         return report(plan, results, request.tools, await self._full_advice() if needs_advice else "")
@@ -114,7 +114,7 @@ def _progress(plan: Plan, standing: Standing) -> tuple[list[ToolResult | None], 
             raw = msgspec.json.encode(step.call.arguments).decode()
             return results, ToolCall(id=call_id, name=step.call.tool, arguments=step.call.arguments, raw=raw)
         results.append(result)
-        if result.is_error:
+        if failed(result):
             break
     return results, None
 

@@ -48,7 +48,7 @@ def stopped(plan: Plan, results: Sequence[ToolResult | None], tools: Sequence[To
 
 def help_text(advice: str) -> str:
     """Every kind of sentence with an example."""
-    examples = [f"- `{form.example}`" for form in FORMS if form.action not in ("greet", "thank", "help", "who")]
+    examples = [f"- {_as_code(form.example)}" for form in FORMS if form.action not in ("greet", "thank", "help", "who")]
     parts = [WHAT_I_AM, "I understand sentences like these:", "\n".join(examples)]
     parts.append("Join several with `then`, `and`, `;` or new lines; “it” is the file last spoken of.")
     return "\n\n".join([*parts, advice]).rstrip()
@@ -79,7 +79,7 @@ def _step(
         case "summarise":
             return told("summary", path, FileText.of(output))
         case "write":
-            return f"I wrote {len(step.values['text'])} characters to `{path}`."
+            return f"I wrote `{path}`."
         case "append":
             return f"I added a line to `{path}`."
         case "replace":
@@ -110,6 +110,10 @@ def _talk(action: str, tools: Sequence[ToolDefinition], advice: str) -> str:
     if action == "thank":
         return "You are welcome."
     return help_text(advice)
+
+
+def _as_code(text: str) -> str:
+    return f"`` {text} ``" if "`" in text else f"`{text}`"
 
 
 def _first_sentence(text: str) -> str:

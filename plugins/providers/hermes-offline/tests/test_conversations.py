@@ -193,6 +193,19 @@ async def test_two_equal_commands_are_two_calls_with_two_results(host):
     assert "run 2: date" in text
 
 
+@pytest.mark.parametrize("said", ["oops\n[exit 3: because]", '{"output": "oops", "exit_code": 3, "error": null}'])
+async def test_a_command_that_fails_stops_the_rest(host, said):
+    @host.tool
+    async def terminal(command: str) -> str:
+        """Run."""
+        return said
+
+    calls, text = await turn(await host.start(), "run `false`, then run `date`")
+    assert calls == [("terminal", {"command": "false"})]
+    assert "oops" in text
+    assert "Not done: “run `date`”" in text
+
+
 async def test_names_with_quotes_cannot_become_commands(host):
     @host.tool
     async def terminal(command: str) -> str:

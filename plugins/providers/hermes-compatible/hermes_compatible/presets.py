@@ -72,7 +72,7 @@ PRESETS: dict[str, Preset] = {
             url_variable="OPENROUTER_BASE_URL",
             keys=("OPENROUTER_API_KEY",),
             url="https://openrouter.ai/keys",
-            default_model="anthropic/claude-sonnet-4.6",
+            default_model="openrouter/auto",
             quirks=Quirks(reasoning="object", echo="reasoning_details", headers=(("X-Title", "hermes-host"),)),
         ),
         Preset(
@@ -137,7 +137,6 @@ PRESETS: dict[str, Preset] = {
             base_url="https://api.deepseek.com/v1",
             keys=("DEEPSEEK_API_KEY",),
             url="https://platform.deepseek.com/api_keys",
-            default_model="deepseek-chat",
             quirks=Quirks(reasoning="thinking", echo="reasoning_content"),
         ),
         Preset(

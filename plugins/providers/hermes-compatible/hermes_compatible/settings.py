@@ -2,55 +2,60 @@
 
 from __future__ import annotations
 
-import msgspec
+from typing import Annotated
 
-from hermes_host.config.secret import Secret
+import msgspec
+from msgspec import Meta
+
+from hermes_host.config import Secret
 
 __all__ = ["CustomProvider", "CustomProviders", "Override", "Settings"]
 
 
-class Override(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+class Override(msgspec.Struct, frozen=True, kw_only=True):
     """Another address for a provider. Its key goes to this address and nowhere else."""
 
-    base_url: str = ""
-    """The URL that `/chat/completions` is added to."""
-    api_key: Secret = Secret()
-    """The key for `base_url` (without one: for the provider's own address)."""
-    headers: dict[str, str] = {}
-    """Further request headers."""
+    base_url: Annotated[str, Meta(description="The URL that /chat/completions is added to.")] = ""
+    api_key: Annotated[
+        Secret, Meta(description="The key for base_url; without a base_url, for the provider's own address.")
+    ] = Secret()
+    headers: Annotated[dict[str, str], Meta(description="Further request headers.")] = {}
 
 
-class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Endpoints that speak chat completions."""
 
-    connect_timeout: float = 10.0
-    """Seconds until a connection must stand."""
-    read_timeout: float = 0.0
-    """Seconds an answer may be silent; 0 for 60 (300 to 600 where models are known to think or load in silence)."""
-    write_timeout: float = 60.0
-    """Seconds the endpoint may take to accept more of a request."""
-    ca_bundle: str = ""
-    """A file of certificates to trust instead of the system's."""
-    headers: dict[str, str] = {}
-    """Further headers for every request to every provider."""
-    custom: Override = msgspec.field(default_factory=Override)
-    """The endpoint of the provider `custom`."""
-    providers: dict[str, Override] = {}
-    """Other addresses or keys by provider name."""
+    connect_timeout: Annotated[float, Meta(description="Seconds until a connection must stand.", gt=0)] = 10.0
+    read_timeout: Annotated[
+        float,
+        Meta(
+            description="Seconds an answer may be silent; 0: 60, and 300 to 600 where models think or load in silence.",
+            ge=0,
+        ),
+    ] = 0.0
+    write_timeout: Annotated[
+        float, Meta(description="Seconds the endpoint may take to accept more of a request.", gt=0)
+    ] = 60.0
+    ca_bundle: Annotated[str, Meta(description="A file of certificates to trust instead of the system's.")] = ""
+    headers: Annotated[dict[str, str], Meta(description="Further headers for every request to every provider.")] = {}
+    custom: Annotated[Override, Meta(description="The endpoint of the provider `custom`.")] = Override()
+    providers: Annotated[dict[str, Override], Meta(description="Other addresses or keys, by provider name.")] = {}
 
 
-class CustomProvider(msgspec.Struct, kw_only=True):
+class CustomProvider(msgspec.Struct, frozen=True, kw_only=True):
     """An endpoint that becomes a provider of its own name."""
 
-    name: str = ""
-    base_url: str = ""
-    """The URL that `/chat/completions` is added to."""
-    api_key: Secret = Secret()
-    model: str = ""
-    """The model used when only the provider is named."""
-    models: dict[str, dict[str, int]] | list[str] = []
-    """Models it has, as a list, or with `context_length` each; asked of the endpoint where empty."""
-    headers: dict[str, str] = {}
+    name: Annotated[str, Meta(description="The provider's name.")] = ""
+    base_url: Annotated[str, Meta(description="The URL that /chat/completions is added to.")] = ""
+    api_key: Annotated[Secret, Meta(description="The key for base_url; best a placeholder such as ${MY_KEY}.")] = (
+        Secret()
+    )
+    model: Annotated[str, Meta(description="The model used when only the provider is named.")] = ""
+    models: Annotated[
+        dict[str, dict[str, int]] | list[str],
+        Meta(description="Its models: a list, or a mapping to {context_length: N}; asked of the endpoint if empty."),
+    ] = []
+    headers: Annotated[dict[str, str], Meta(description="Further request headers.")] = {}
 
 
 CustomProviders = list[CustomProvider]

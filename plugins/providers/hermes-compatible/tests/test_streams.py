@@ -11,7 +11,7 @@ from hermes_compatible.presets import Quirks
 from hermes_compatible.provider import CompatibleProvider
 from hermes_compatible.sse import EventReader
 from hermes_compatible.thinking import ThinkSplitter
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hermes_host.errors import (
@@ -62,6 +62,7 @@ async def test_keep_alives_and_data_without_a_space_are_fine(make: Make, ask: An
     assert ended.message.text == "x"
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.text(st.characters(blacklist_characters="\r\n", blacklist_categories=("Cs",)), min_size=1), max_size=6),
     st.sampled_from([b"\n", b"\r\n", b"\r"]),
@@ -182,6 +183,7 @@ async def test_think_tags_at_the_beginning_are_reasoning_where_the_quirk_says_so
     assert (await ask(make(chat(text)))).message.text == text
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="<>/think a\n", max_size=60), st.lists(st.integers(1, 9), max_size=20))
 def test_think_tags_lose_nothing_but_tags_and_blank_lines(text: str, cuts: list[int]) -> None:
     def split(pieces: list[str]) -> dict[str, str]:

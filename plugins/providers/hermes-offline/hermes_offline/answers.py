@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import msgspec
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
 __all__ = ["FileText", "listed", "quoted", "shown", "told"]
 
@@ -20,8 +22,7 @@ _TRAILER = re.compile(r"\[.*\]")
 _TOTAL = re.compile(r"(?:of ([\d,]+)|([\d,]+) lines)\b")
 
 
-@dataclass(frozen=True, slots=True)
-class FileText:
+class FileText(msgspec.Struct, frozen=True):
     """A file's lines as far as a tool gave them; `total` counts all it has."""
 
     lines: Sequence[str]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,15 +11,14 @@ import msgspec
 from hermes_host.messages import Message, Text, ToolCall, ToolResult
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 __all__ = ["Standing", "failed", "stand", "text_of_result"]
 
 _FILE_TOOLS = frozenset({"read_file", "write_file", "patch"})
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True):
     """The last user message, and what has come of it."""
 
     text: str

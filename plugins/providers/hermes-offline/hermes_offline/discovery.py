@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 import msgspec
 
@@ -18,8 +17,7 @@ ANSWER_TIMEOUT = 0.5
 _LARGEST_ANSWER = 256 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(msgspec.Struct, frozen=True):
     """A variable that holds a key, the provider it is for, and whether that provider has a model of its own choice."""
 
     variable: str
@@ -51,8 +49,7 @@ KEYS: tuple[Key, ...] = (
 """Names as the vendors' own documentation has them, in the order in which they are suggested."""
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
+class Server(msgspec.Struct, frozen=True):
     """A model server on this machine; `model` is the first one it offers, empty where it does not say."""
 
     provider: str

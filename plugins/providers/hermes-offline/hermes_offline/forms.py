@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from functools import cache
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+import msgspec
 
 __all__ = ["FORMS", "PRONOUN", "Form", "Step", "clean_path", "unquoted"]
 
@@ -15,24 +14,42 @@ PRONOUN = "it"
 """The path of a step that speaks of the file last spoken of."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(msgspec.Struct, frozen=True):
     """One thing to do. `values` are the parts of the sentence by name, without their quotes."""
 
     action: str
-    values: dict[str, str] = field(default_factory=dict)
+    values: dict[str, str] = {}
     text: str = ""
     """The clause as it was written."""
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
-    """A kind of sentence. `build` makes steps of a match; without it the named groups are the values."""
+class Form(msgspec.Struct, frozen=True):
+    """A kind of sentence: what it does, an example, the words it may begin with, and its pattern (blanks as `\\ `).
+
+    `build` makes steps of a match; without it the named groups are the values.
+    """
 
     action: str
     example: str
-    pattern: re.Pattern[str]
+    words: str
+    pattern: str
     build: Callable[[re.Match[str]], Iterable[Step]] | None = None
+
+    def match(self, sentence: str) -> re.Match[str] | None:
+        """The match of the whole sentence, or None."""
+        first = _FIRST_WORD.match(sentence)
+        if first is None or first[0].lower() not in self.words.split():
+            return None
+        # Compiled when a sentence may need it: compiling all would take longer than everything else a turn does here.
+        return _compiled(self.pattern).fullmatch(sentence)
+
+
+_FIRST_WORD = re.compile(r"[$?]|/?[A-Za-z']+")
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE | re.DOTALL | re.VERBOSE)
 
 
 _QUOTED = r"""(?:"(?:[^"\\]|\\.)*"|`[^`]*`|“[^”]*”|'[^']*')"""
@@ -47,10 +64,6 @@ _PROPERTIES = rf"{_PROPERTY}(?:(?:,\ and\ |,\ |\ and\ )(?:(?:its|the|their)\ )?{
 _ASK = r"(?:tell\ me|say|give\ me|show\ me|show|print|report|what\ is|what's|what\ are)"
 
 _PRONOUNS = {"it", "that", "this", "them", "that file", "this file", "the file", "its contents", "everything in it"}
-
-
-def _pattern(text: str) -> re.Pattern[str]:
-    return re.compile(text, re.IGNORECASE | re.DOTALL | re.VERBOSE)
 
 
 def _properties(match: re.Match[str]) -> Iterable[Step]:
@@ -95,21 +108,31 @@ def _search(match: re.Match[str]) -> Iterable[Step]:
 
 
 FORMS: tuple[Form, ...] = (
-    Form("help", "help", _pattern(r"(?:/?help|\?|what\ can\ (?:you|i)\ do|how\ does\ this\ work|help\ me)")),
-    Form("who", "who are you", _pattern(r"(?:who|what)\ are\ you|are\ you\ .*(?:model|real|ai|human|bot).*")),
-    Form("greet", "hello", _pattern(r"(?:hello|hi|hey|good\ (?:morning|evening|day))(?:,?\ (?:there|hermes|again))?")),
-    Form("thank", "thank you", _pattern(r"(?:thanks?|thank\ you)(?:\ .*)?")),
+    Form(
+        "help",
+        "help",
+        "help /help ? what how",
+        r"(?:/?help|\?|what\ can\ (?:you|i)\ do|how\ does\ this\ work|help\ me)",
+    ),
+    Form("who", "who are you", "who what are", r"(?:who|what)\ are\ you|are\ you\ .*(?:model|real|ai|human|bot).*"),
+    Form(
+        "greet",
+        "hello",
+        "hello hi hey good",
+        r"(?:hello|hi|hey|good\ (?:morning|evening|day))(?:,?\ (?:there|hermes|again))?",
+    ),
+    Form("thank", "thank you", "thank thanks", r"(?:thanks?|thank\ you)(?:\ .*)?"),
     Form(
         "tools",
         "what tools do you have",
-        _pattern(
-            r"(?:(?:what|which)\ tools\ .+|(?:list|show)\ (?:me\ )?(?:all\ )?(?:(?:your|the|available)\ )*tools|tools)"
-        ),
+        "what which list show tools",
+        r"(?:(?:what|which)\ tools\ .+|(?:list|show)\ (?:me\ )?(?:all\ )?(?:(?:your|the|available)\ )*tools|tools)",
     ),
     Form(
         "call",
         'call read_file {"path": "README.md"}',
-        _pattern(
+        "call use invoke",
+        (
             r"(?:call|use|invoke)\ (?:the\ )?(?:tool\ )?(?P<tool>[a-z][a-z0-9_]*)(?:\ tool)?(?:\ with)?"
             r"(?:\s+(?P<arguments>[{\[].*))?"
         ),
@@ -117,7 +140,8 @@ FORMS: tuple[Form, ...] = (
     Form(
         "tell",
         "tell me its title and first line",
-        _pattern(
+        "tell say give show print report what what's",
+        (
             rf"{_ASK}\ (?:its|their|(?:the\ )?(?P<owner>{_PATH})'s|the)\ (?P<what>{_PROPERTIES})"
             rf"(?:\ (?:of|in|from)\ (?P<path>{_FILE}))?"
         ),
@@ -126,7 +150,8 @@ FORMS: tuple[Form, ...] = (
     Form(
         "tell",
         "how many lines does README.md have",
-        _pattern(
+        "tell say how count",
+        (
             r"(?:(?:tell\ me|say)\ )?(?:how\ many|count\ (?:the\ |its\ )?)\ ?(?P<what>lines|words|characters)"
             rf"(?:\ (?:does|do|are\ (?:there\ )?in|there\ are\ in|in|of|is\ in)\ (?P<path>{_FILE}))?"
             r"(?:\ (?:has|have|it\ has|are\ there|there\ are))?"
@@ -136,20 +161,21 @@ FORMS: tuple[Form, ...] = (
     Form(
         "tell",
         "tell me what it says about licences",
-        _pattern(
-            rf"(?:(?:tell\ me|say|show\ me)\ )?what\ (?:does\ )?(?P<path>{_FILE})\ says?\ (?:about|on)\ (?P<topic>.+)"
-        ),
+        "tell say show what",
+        rf"(?:(?:tell\ me|say|show\ me)\ )?what\ (?:does\ )?(?P<path>{_FILE})\ says?\ (?:about|on)\ (?P<topic>.+)",
         _about,
     ),
     Form(
         "summarise",
         "summarise README.md",
-        _pattern(rf"(?:summari[sz]e|explain|describe|analy[sz]e|review)\ (?P<path>{_FILE})"),
+        "summarise summarize explain describe analyse analyze review",
+        rf"(?:summari[sz]e|explain|describe|analy[sz]e|review)\ (?P<path>{_FILE})",
     ),
     Form(
         "list",
         "list the files in src",
-        _pattern(
+        "list show display give what which how ls dir",
+        (
             r"(?:(?:list|show|display|give|what|which|how\ many)\ ?(?:me\ )?(?:all\ )?(?:of\ )?(?:the\ )?"
             r"(?:files\ and\ (?:folders|directories)|files|folders|directories|contents|everything|directory|folder)"
             r"|ls|dir|list)(?:\ (?:are|is|do\ (?:you|i)\ (?:see|have)|exist))?(?:\ there)?"
@@ -161,26 +187,30 @@ FORMS: tuple[Form, ...] = (
     Form(
         "list",
         "ls src",
-        _pattern(rf"(?:ls|dir|list)\ (?!-){_FOLDER}"),
+        "ls dir list",
+        rf"(?:ls|dir|list)\ (?!-){_FOLDER}",
         lambda match: [Step("list", {"path": clean_path(match["path"])})],
     ),
-    Form("read", "what is in notes.txt", _pattern(rf"(?:what\ is|what's)\ in(?:side)?\ {_FOLDER}"), _list_or_read),
+    Form(
+        "read", "what is in notes.txt", "what what's", (rf"(?:what\ is|what's)\ in(?:side)?\ {_FOLDER}"), _list_or_read
+    ),
     Form(
         "replace",
         'replace "old" with "new" in notes.txt',
-        _pattern(
-            rf"(?:replace|change)\ (?P<old>{_QUOTED})\ (?:with|by|to|into)\ (?P<new>{_QUOTED})\ in\ (?P<path>{_FILE})"
-        ),
+        "replace change",
+        rf"(?:replace|change)\ (?P<old>{_QUOTED})\ (?:with|by|to|into)\ (?P<new>{_QUOTED})\ in\ (?P<path>{_FILE})",
     ),
     Form(
         "append",
         'append "one more line" to notes.txt',
-        _pattern(rf"(?:append|add)\ (?P<text>{_QUOTED}|.+?)\ to\ (?:the\ end\ of\ )?(?P<path>{_FILE})"),
+        "append add",
+        rf"(?:append|add)\ (?P<text>{_QUOTED}|.+?)\ to\ (?:the\ end\ of\ )?(?P<path>{_FILE})",
     ),
     Form(
         "write",
         'create notes.txt with "hello"',
-        _pattern(
+        "create make write",
+        (
             rf"(?:create|make|write)\ (?:an?\ |the\ )?(?:new\ )?(?:file\ )?(?:called\ |named\ )?(?P<path>{_PATH})"
             r"\ (?:with|containing|saying|that\ says)\ (?:the\ )?(?:text\ |contents?\ |words?\ )?(?P<text>.+)"
         ),
@@ -188,7 +218,8 @@ FORMS: tuple[Form, ...] = (
     Form(
         "write",
         'write "hello" to notes.txt',
-        _pattern(
+        "write save put",
+        (
             rf"(?:write|save|put)\ (?P<text>{_QUOTED}|.+?)\ (?:to|into|in|as)\ (?:an?\ |the\ )?(?:new\ )?(?:file\ )?"
             rf"(?:called\ |named\ )?(?P<path>{_PATH})"
         ),
@@ -196,7 +227,8 @@ FORMS: tuple[Form, ...] = (
     Form(
         "find",
         "find files named *.py in src",
-        _pattern(
+        "find",
+        (
             r"find\ (?:me\ )?(?:all\ )?(?:the\ )?"
             r"(?P<named>files?\ (?:named\ |called\ |matching\ |like\ |ending\ in\ )?)?"
             rf"(?P<pattern>{_QUOTED}|.+?)(?:\ (?:in|under|inside)\ {_FOLDER})?"
@@ -206,7 +238,8 @@ FORMS: tuple[Form, ...] = (
     Form(
         "search",
         "search for TODO in src",
-        _pattern(
+        "search grep look",
+        (
             r"(?:search|grep|look)(?:\ (?:all\ )?(?:the\ )?files)?(?:\ for)?\ (?P<pattern>"
             rf"{_QUOTED}|.+?)(?:\ (?:in|under|inside|within)\ (?:the\ )?(?:files?\ (?:in\ )?)?{_FOLDER})?"
         ),
@@ -215,12 +248,14 @@ FORMS: tuple[Form, ...] = (
     Form(
         "run",
         "run `git status`",
-        _pattern(r"(?:(?:run|execute)\ (?:the\ )?(?:shell\ )?(?:command\ )?|\$\ ?|(?=ls\ -))(?P<command>.+)"),
+        "run execute $ ls",
+        r"(?:(?:run|execute)\ (?:the\ )?(?:shell\ )?(?:command\ )?|\$\ ?|(?=ls\ -))(?P<command>.+)",
     ),
     Form(
         "recall",
         "what do you remember about the trip",
-        _pattern(
+        "recall what",
+        (
             r"(?:recall|what\ do\ you\ (?:remember|know)(?:\ about)?|what\ did\ (?:we|i)\ say\ about)"
             r"(?:\ (?P<query>.+))?"
         ),
@@ -228,12 +263,14 @@ FORMS: tuple[Form, ...] = (
     Form(
         "remember",
         "remember that I like tea",
-        _pattern(r"(?:remember|memori[sz]e)(?:\ that|\ this)?:?\ (?P<text>.+)"),
+        "remember memorise memorize",
+        r"(?:remember|memori[sz]e)(?:\ that|\ this)?:?\ (?P<text>.+)",
     ),
     Form(
         "read",
         "read README.md",
-        _pattern(
+        "read open cat show display print view look see",
+        (
             r"(?:read|open|cat|show|display|print|view|look\ at|see)(?:\ me)?(?:\ all\ of)?(?:\ the\ contents?\ of)?"
             rf"\ (?P<paths>{_FILE}(?:(?:,\ and\ |,\ |\ and\ ){_FILE})*)(?:\ (?:aloud|out|to\ me|file))?"
         ),

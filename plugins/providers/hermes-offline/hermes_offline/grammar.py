@@ -43,7 +43,7 @@ def _steps(clause: str) -> list[Step]:
         sentence = _POLITE_END.sub("", sentence)
     sentence = _single_spaced(sentence)
     for form in FORMS:
-        match = form.pattern.fullmatch(sentence)
+        match = form.match(sentence)
         if match is None:
             continue
         if form.build is not None:

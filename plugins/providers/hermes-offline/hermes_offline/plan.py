@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -12,7 +12,7 @@ import msgspec
 from hermes_offline.forms import PRONOUN, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Sequence
 
 __all__ = ["Call", "Plan", "PlannedStep", "make_plan"]
 
@@ -22,16 +22,14 @@ _WHOLE = 2000
 """Lines asked for when a question is about the whole file."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """A tool call to be made."""
 
     tool: str
     arguments: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedStep:
+class PlannedStep(msgspec.Struct, frozen=True):
     """A step, and the call it needs; `source` is the index of the step whose result it speaks about."""
 
     step: Step
@@ -39,8 +37,7 @@ class PlannedStep:
     source: int = -1
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """What is to be done, or in `problem` why nothing is: one sentence, and whether it was about understanding."""
 
     steps: tuple[PlannedStep, ...] = ()
@@ -48,8 +45,7 @@ class Plan:
     misunderstood: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Way:
+class _Way(msgspec.Struct, frozen=True):
     """One way to do an action: the tool, and its arguments from the step's values."""
 
     tool: str
@@ -155,7 +151,7 @@ class _Impossible(Exception):
 def _with_path(step: Step, last_file: str) -> tuple[Step, str]:
     path = step.values.get("path", "")
     if path == PRONOUN and last_file:
-        return replace(step, values={**step.values, "path": last_file}), last_file
+        return msgspec.structs.replace(step, values={**step.values, "path": last_file}), last_file
     speaks_of_a_file = step.action in {"read", "write", "append", "replace", *_ABOUT_A_FILE}
     return step, path if speaks_of_a_file and path != PRONOUN else last_file
 

@@ -249,7 +249,8 @@ class Plugins:
     def add(self, name: str, plugin: object) -> PluginRecord:
         """Add a plugin object of the embedding program, or of a test. Raises `PluginError` when it is not valid."""
         self.load()
-        record = PluginRecord(name=name, module=type(plugin).__name__, distribution="(added)", version="")
+        module = plugin.__name__ if isinstance(plugin, ModuleType) else type(plugin).__module__
+        record = PluginRecord(name=name, module=module, distribution="(added)", version="")
         if name in self._records:
             raise PluginError(f"There is a plugin {name!r} already.")
         self._register(record, plugin)

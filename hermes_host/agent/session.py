@@ -14,6 +14,7 @@ from hermes_host.agent.history import messages_of, recorded_state, settle, usage
 from hermes_host.agent.prompt import assemble
 from hermes_host.agent.toolbox import Toolbox
 from hermes_host.agent.turn import Turn
+from hermes_host.agent.watch import LoopWatch
 from hermes_host.context import SessionContext
 from hermes_host.dispatch import chain_model, notify
 from hermes_host.errors import NotFound, SessionError, Unsupported
@@ -158,10 +159,13 @@ class Session:
         self._turn = turn
         self.gate.emit = self.toolbox.emit = turn.channel.put
         self._task = asyncio.create_task(turn.run(), name=f"hermes-turn-{turn.id}")
+        watch = LoopWatch(self.host.plugins, turn.warn)
+        watch.start()
         try:
             async for event in turn.channel:
                 yield event
         finally:
+            watch.stop()
             await self._leave_turn(turn, self._task)
 
     async def _leave_turn(self, turn: Turn, task: asyncio.Task[None]) -> None:

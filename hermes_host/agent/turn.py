@@ -262,6 +262,11 @@ class Turn:
     def _step_finished(self) -> None:
         self.channel.put(StepFinished(step=self._steps, usage=self._step_usage))
 
+    def warn(self, text: str) -> None:
+        """Tell the user something, unless the turn is over."""
+        if self.finished is None:
+            self.channel.put(Notice(text=text, level="warning"))
+
     def abandon(self) -> None:
         """End the turn as interrupted, now, keeping what was said and telling what was not done."""
         self._settle()

@@ -230,7 +230,7 @@ async def test_a_result_beyond_the_limit_is_cut_and_kept_whole_in_a_file(host: S
     assert shown.startswith(whole[:1000])
     assert shown.endswith(whole[-1000:])
     path = shown.partition("the whole result is in ")[2].partition("]")[0]
-    assert Path(path).read_text(encoding="utf-8") == whole
+    assert Path(path).read_text(encoding="utf-8") == whole  # noqa: ASYNC240 - a test may wait for its disk
 
 
 async def test_secrets_do_not_reach_the_model(host: StandInHost) -> None:

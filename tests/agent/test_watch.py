@@ -1,0 +1,51 @@
+"""Code that blocks the event loop is noticed and named."""
+
+from __future__ import annotations
+
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+from hermes_host import hookimpl
+from hermes_host.events import Notice
+from hermes_host.messages import ToolCall, assistant_message
+from hermes_host.specs import ToolSpec
+from hermes_host.testing import StandInHost, events_of, finished
+
+CODE = """
+import time
+async def block(arguments, call):
+    time.sleep(0.4)
+    return "done"
+"""
+
+
+async def test_a_plugin_that_blocks_the_loop_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hermes_host.agent.watch.LIMIT", 0.05)
+    module = types.ModuleType("zz_blocker")
+    exec(compile(CODE, "zz_blocker.py", "exec"), module.__dict__)
+    monkeypatch.setitem(sys.modules, "zz_blocker", module)
+
+    def hermes_tools() -> list[ToolSpec]:
+        return [
+            ToolSpec(
+                name="block",
+                summary="s",
+                parameters={"type": "object"},
+                target="zz_blocker:block",
+                effects=frozenset({"read"}),
+            )
+        ]
+
+    module.hermes_tools = hookimpl(hermes_tools)  # type: ignore[attr-defined]
+    async with StandInHost(tmp_path) as host:
+        host.add_plugin("blocker", module)
+        host.script(assistant_message(ToolCall(id="1", name="block", arguments={})), "ok")
+        events = await events_of((await host.start()).run("go"))
+        assert finished(events).outcome == "completed"
+        (notice,) = [event.text for event in events if isinstance(event, Notice)]
+        assert "plugin 'blocker'" in notice
+        assert "zz_blocker.py:4, block" in notice
+        assert host.plugins.record("blocker").problems

@@ -10,7 +10,6 @@ from msgspec import UNSET, Meta, UnsetType
 
 from hermes_host.errors import ToolError
 from hermes_host.protocols import ToolOutput
-from hermes_host.visible import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,11 +103,16 @@ def _changed(items: Sequence[TodoItem], changes: Sequence[TodoChange]) -> Sequen
 
 
 def _one(item: TodoItem | None, change: TodoChange) -> TodoItem:
-    content = one_line(change.content, 0) if isinstance(change.content, str) else item.content if item else ""
+    content = _one_line(change.content) if isinstance(change.content, str) else item.content if item else ""
     if not content:
         raise ToolError(f"The new item {change.id!r} has no content.", remedy="Say what is to be done.")
     status = change.status if isinstance(change.status, str) else item.status if item else "pending"
     return TodoItem(id=change.id, content=content, status=status)
+
+
+def _one_line(text: str) -> str:
+    """The text without line breaks and without characters that cannot be seen."""
+    return " ".join("".join(char for char in text if char.isprintable() or char.isspace()).split())
 
 
 _MARKS: dict[Status, str] = {"pending": "[ ]", "in_progress": "[>]", "completed": "[x]", "cancelled": "[-]"}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
     from collections.abc import Awaitable, Callable
 
     from hermes_host.host import Host
@@ -90,5 +91,26 @@ def run_async(host: Host, work: Callable[[], Awaitable[T]]) -> T:
         async with host:
             return await work()
 
-    result: T = asyncio.run(inside())
-    return result
+    runner = asyncio.Runner()
+    try:
+        result: T = runner.run(inside())
+        return result
+    finally:
+        _wind_up(runner.get_loop())
+
+
+def _wind_up(loop: AbstractEventLoop) -> None:
+    """End what still runs, as `asyncio.run` does, but wait for it a second at most.
+
+    A task that ignores being cancelled must not keep the user in a process that is over.
+    """
+    import asyncio
+
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        loop.run_until_complete(asyncio.wait(tasks, timeout=1.0))
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    if all(task.done() for task in tasks):
+        loop.close()

@@ -200,9 +200,10 @@ class Screen:
         self._write("".join(parts))
 
     def finish(self) -> None:
-        """Paint what is pending and take the live rows away."""
+        """Paint what is pending and take the live rows away. What is printed later is only appended."""
         for prepare in self.before_frame:
             prepare()
+        self.before_frame.clear()
         self._tail, self._status, self._input = [], "", None
         self.paint()
 

@@ -63,9 +63,19 @@ class Terminal:
         ends = time.monotonic() + seconds
         while self._read(max(0.0, ends - time.monotonic())):
             pass
+        assert time.monotonic() < ends, f"it did not end: {self.output[-500:]}"
         _, status = os.waitpid(self._pid, 0)
         self._pid = 0
         return os.waitstatus_to_exitcode(status)
+
+    def press_until_end(self, key: str, seconds: float = 15.0) -> int:
+        """Press a key again and again until the process has ended; gives its exit code."""
+        ends = time.monotonic() + seconds
+        while time.monotonic() < ends:
+            self.type(key)
+            if select.select([self._descriptor], [], [], 0.3)[0] and not self._read(0):
+                return self.end()
+        raise AssertionError(f"it did not end: {self.output[-500:]}")
 
     def signal(self, number: int) -> None:
         """Send a signal."""

@@ -1,6 +1,7 @@
 """The line mode in a real pseudo-terminal: typing, consent, questions, interrupting, leaving."""
 
 import json
+import os
 import signal
 import stat
 import termios
@@ -21,7 +22,7 @@ def test_it_says_where_it_is_answers_and_tells_how_to_go_on(terminal):
     screen = terminal()
     banner = screen.expect("Ctrl+D leaves.")
     assert "stub:one" in banner
-    assert "3 tools" in banner
+    assert "5 tools" in banner
     screen.expect(READY)
     screen.type("hello **there**\r")
     screen.expect("You said: hello there")
@@ -269,9 +270,9 @@ def test_the_model_changes_for_the_conversation(terminal):
     screen = begun(terminal)
     screen.type("/model two\r")
     screen.expect("Model: stub:two")
-    screen.type("/model nowhere:x\r")
-    screen.expect("nowhere")
-    screen.type("/status\r")
+    screen.type("which\r")
+    screen.expect("You said: which")
+    screen.type("/model\r")
     screen.expect("Model: stub:two")
 
 
@@ -288,12 +289,24 @@ def test_ctrl_c_empties_the_line_and_leaves_on_an_empty_one(terminal):
     assert screen.end() == 0
 
 
-def test_a_second_ctrl_c_leaves_at_once(terminal):
+def test_a_second_ctrl_c_leaves_whatever_hangs(terminal):
     screen = begun(terminal)
-    screen.type("call wait {}\r")
-    screen.expect("waiting since long")
-    screen.type("\x03\x03")
-    assert screen.end() in (0, 130)
+    screen.type("call cling {}\r")
+    screen.expect("clinging on")
+    screen.type("\x03")
+    screen.expect("Ctrl+C again leaves")
+    screen.type("\x03")
+    assert screen.end() == 130
+
+
+def test_a_process_that_a_plugin_blocks_is_left_by_a_second_ctrl_c(terminal, tmp_path):
+    screen = begun(terminal)
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    screen.type(f"call block {json.dumps({'fifo': str(fifo)})}\r")
+    with fifo.open() as signs_of_life:
+        assert signs_of_life.read() == "blocking"
+    assert screen.press_until_end("\x03") == 130
 
 
 def test_a_hangup_ends_the_process(terminal):

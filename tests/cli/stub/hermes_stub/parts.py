@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import threading
+from pathlib import Path
 
 from hermes_host.errors import Overloaded
 from hermes_host.messages import Message, Text, ToolCall, assistant_message, text_of
@@ -71,6 +73,20 @@ async def ask(arguments, call):
 async def wait(arguments, call):
     call.progress("waiting since long")
     await asyncio.Event().wait()
+
+
+async def cling(arguments, call):
+    call.progress("clinging on")
+    while True:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            continue
+
+
+async def block(arguments, call):
+    Path(arguments["fifo"]).write_text("blocking")  # noqa: ASYNC240 - what a bad plugin does
+    threading.Event().wait()
 
 
 async def crash(call):

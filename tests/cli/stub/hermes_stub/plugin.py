@@ -50,14 +50,15 @@ def hermes_tools():
         effects=frozenset({"ask"}),
         toolset="stubs",
     )
-    yield ToolSpec(
-        name="wait",
-        summary="Waits for ever.",
-        parameters=OBJECT,
-        target="hermes_stub.parts:wait",
-        effects=frozenset({"read"}),
-        toolset="stubs",
-    )
+    for name in ("wait", "cling", "block"):
+        yield ToolSpec(
+            name=name,
+            summary="Does not end.",
+            parameters=OBJECT,
+            target=f"hermes_stub.parts:{name}",
+            effects=frozenset({"read"}),
+            toolset="stubs",
+        )
 
 
 @hookimpl

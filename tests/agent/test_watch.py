@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import types
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from hermes_host import hookimpl
 from hermes_host.events import Notice
 from hermes_host.messages import ToolCall, assistant_message
+from hermes_host.protocols import ModelRequest
 from hermes_host.specs import ToolSpec
 from hermes_host.testing import StandInHost, events_of, finished
 
@@ -40,9 +42,13 @@ async def test_a_plugin_that_blocks_the_loop_is_named(tmp_path: Path, monkeypatc
         ]
 
     module.hermes_tools = hookimpl(hermes_tools)  # type: ignore[attr-defined]
+    async def answer(request: ModelRequest) -> str:
+        await asyncio.sleep(0)  # a real model lets the loop run
+        return "ok"
+
     async with StandInHost(tmp_path) as host:
         host.add_plugin("blocker", module)
-        host.script(assistant_message(ToolCall(id="1", name="block", arguments={})), "ok")
+        host.script(assistant_message(ToolCall(id="1", name="block", arguments={})), answer)
         events = await events_of((await host.start()).run("go"))
         assert finished(events).outcome == "completed"
         (notice,) = [event.text for event in events if isinstance(event, Notice)]

@@ -19,7 +19,7 @@ __all__ = ["process"]
 
 _GRACE = 2.0
 _COMMAND_SHOWN = 100
-_AFTER_INPUT = 0.3
+_AFTER_INPUT = 0.1
 """Seconds a process is given to answer what was written to it, unless it ends earlier."""
 
 

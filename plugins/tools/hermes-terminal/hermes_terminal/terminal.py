@@ -19,7 +19,7 @@ OUTPUT_LIMIT = 50_000
 """Characters of output the model gets."""
 
 _WORTH_TELLING = 5.0
-_FIRST_LOOK = 0.3
+_FIRST_LOOK = 0.1
 """Seconds in which a background process that cannot start usually ends."""
 _GRACE = 2.0
 """Seconds before the turn's own end at which a command is stopped, so that its output is not lost."""

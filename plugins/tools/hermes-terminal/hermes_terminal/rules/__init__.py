@@ -54,6 +54,7 @@ def judge_program(case: Case) -> None:
     """Judge one call by what is known of its program. A program nobody knows is for a person to decide."""
     word = case.words[0]
     if not word.known or not word.text:
+        case.judge.understood = False
         case.ask("The name of the program it runs is known only when it runs.")
         return
     if word.text in case.state.functions:

@@ -156,6 +156,11 @@ def _unzip(case: Case, arguments: Arguments) -> None:
         case.write(Word((folder.text if folder is not None else ".").rstrip("/") + "/*"), "unpacks into")
 
 
+def _zip(case: Case, arguments: Arguments) -> None:
+    for word in arguments.rest[:1]:
+        case.write(word)
+
+
 def _rsync(case: Case, arguments: Arguments) -> None:
     if any(":" in word.text for word in arguments.rest):
         case.ask("It copies files from or to another machine.")
@@ -226,7 +231,7 @@ PROGRAMS: dict[str, Program] = {
             "-m": "It deletes what it packs.",
         },
         valued="-i -x",
-        then=lambda case, arguments: [case.write(word) for word in arguments.rest[:1]] and None,
+        then=_zip,
     ),
     "gzip gunzip bzip2 bunzip2 xz unxz zstd unzstd lz4": Program(writes="-o", valued="-S", then=_each_written),
     "rsync": Program(

@@ -25,6 +25,11 @@ def _address(case: Case, word: Word) -> None:
         case.ask("It uses another protocol than HTTP.")
 
 
+def _addresses(case: Case, arguments: Arguments) -> None:
+    for word in arguments.rest:
+        _address(case, word)
+
+
 def _curl(case: Case, arguments: Arguments) -> None:
     method = arguments.value("-X", "--request")
     if method is not None and method.text.upper() not in ("GET", "HEAD", "OPTIONS"):
@@ -34,8 +39,7 @@ def _curl(case: Case, arguments: Arguments) -> None:
             value is None or UNKNOWN in value.text or value.text.startswith("@")
         ):
             case.ask(_SENDS)
-    for word in arguments.rest:
-        _address(case, word)
+    _addresses(case, arguments)
     addresses = [value for option, value in arguments.options if option == "--url" and value is not None]
     for word in addresses:
         _address(case, word)
@@ -52,8 +56,7 @@ def _curl(case: Case, arguments: Arguments) -> None:
 
 
 def _wget(case: Case, arguments: Arguments) -> None:
-    for word in arguments.rest:
-        _address(case, word)
+    _addresses(case, arguments)
     output = arguments.value("-O", "--output-document")
     folder = arguments.value("-P", "--directory-prefix")
     if output is not None and output.text in ("-", "/dev/null"):
@@ -117,7 +120,7 @@ PROGRAMS: Table = {
     ),
     "mail mailx sendmail mutt msmtp swaks": Program(always="It sends mail."),
     "ping ping6 dig nslookup host traceroute tracepath mtr": Program(
-        variables=False, then=lambda case, arguments: [_address(case, w) for w in arguments.rest] and None
+        variables=False, then=_addresses
     ),
     "ss netstat": Program(asks=dict.fromkeys(("-K", "--kill"), "It closes connections of other programs.")),
     "nmap masscan tcpdump tshark wireshark": Program(always="It looks into a network."),

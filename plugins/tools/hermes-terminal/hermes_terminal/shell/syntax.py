@@ -63,6 +63,43 @@ def parse(text: str, *, home: str = "") -> Compound:
         raise Unreadable("it is nested too deeply") from None
 
 
+class Adjacent:
+    """Puts nodes together to words: what touches is one word, and blanks between nodes end it."""
+
+    def __init__(self, builder: Builder) -> None:
+        self._builder = builder
+        self._groups: list[list[TreeNode | str]] = []
+        self.open = False
+        """Whether what comes next belongs to the last word."""
+
+    def add(self, part: TreeNode | str) -> None:
+        """A node, or literal text."""
+        if not self.open:
+            self._groups.append([])
+            self.open = True
+        self._groups[-1].append(part)
+
+    def end(self) -> None:
+        """The word is complete."""
+        self.open = False
+
+    def gap(self, text: str) -> None:
+        """What stands between two nodes. The grammar drops escaped blanks there, which are text."""
+        chars = iter(text)
+        for char in chars:
+            if char in " \t":
+                self.end()
+            elif char == "\\" and (escaped := next(chars, "")) in (" ", "\t", "\n"):
+                if escaped != "\n":
+                    self.add(escaped)
+            else:
+                raise Unreadable("part of it is not understood")
+
+    def read(self) -> tuple[Word, ...]:
+        """All words."""
+        return tuple(word for group in self._groups for word in read_word(group, self._builder))
+
+
 class Builder:
     """Walks one tree. Methods named after what they build."""
 
@@ -78,6 +115,16 @@ class Builder:
         """Source text of a node."""
         return self.source[node.start_byte : node.end_byte].decode()
 
+    def start(self, node: TreeNode) -> int:
+        """Where a node begins; inside quotes the grammar adds blanks to its beginning."""
+        text = self.text(node)
+        return node.start_byte + len(text) - len(text.lstrip())
+
+    def after(self, node: TreeNode) -> str:
+        """The character after a node, empty at the end; `\ufffd` for one that is not ASCII."""
+        byte = self.source[node.end_byte : node.end_byte + 1]
+        return byte.decode("ascii", "replace")
+
     def gap(self, before: TreeNode, after: TreeNode) -> str:
         """Source text between two nodes."""
         return self.slice(before.end_byte, after.start_byte)
@@ -91,6 +138,8 @@ class Builder:
         words: list[Word] = []
         for child in node.children:
             if child.type in skip or child.type in _SEPARATORS:
+                if self.text(child).strip() != child.type.strip():
+                    raise Unreadable("part of it is not understood")
                 if child.type == ";;" and ";;" not in skip:
                     raise Unreadable("it is no complete shell script")
             elif child.type == "&":
@@ -164,61 +213,59 @@ class Builder:
             raise Unreadable("part of it is not understood")
 
     def _check_comment(self, node: TreeNode) -> None:
-        before = self.slice(node.start_byte - 1, node.start_byte) if node.start_byte else "\n"
-        if before not in " \t\n;&|()" or "\n" in self.text(node):
+        """A comment begins where a word would; a `#` after a continued line belongs to the word before."""
+        before = self.source[: node.start_byte]
+        if before[-1:] not in b" \t\n;&|()" or before.endswith(b"\\\n") or "\n" in self.text(node):
             raise Unreadable("its comments are unusual")
 
     def _simple(self, node: TreeNode) -> Simple:
-        self._check_gaps(node, " \t")
         assignments = []
         redirects = []
-        groups: list[list[TreeNode]] = []
-        previous: TreeNode | None = None
+        words = Adjacent(self)
+        position = node.start_byte
+        previous = ""
         for child in node.children:
+            words.gap(self.slice(position, child.start_byte))
+            touches = child.start_byte == position and previous != ""
+            if touches and (previous not in _WORDS or child.type == "variable_assignment"):
+                raise Unreadable("part of it is not understood")
             if child.type == "variable_assignment":
                 assignments.append(self._assignment(child))
             elif child.type in ("file_redirect", "herestring_redirect"):
+                if touches and child.children[0].type == "file_descriptor":
+                    raise Unreadable("its redirections are unusual")
                 redirects.append(self._redirect(child))
-            elif child.type == "command_name" or child.type in _WORDS:
-                part = child.children[0] if child.type == "command_name" else child
-                if child.type == "command_name" and child.child_count != 1:
-                    raise Unreadable("part of it is not understood")
-                joined = previous is not None and groups and not self.gap(previous, child).replace("\\\n", "")
-                if joined:
-                    groups[-1].append(part)
-                else:
-                    groups.append([part])
+                words.end()
+            elif child.type == "command_name" and child.child_count == 1:
+                words.add(child.children[0])
             elif child.type in ("==", "=~"):
-                groups.append([child])
+                words.add(self.text(child))
+            elif child.type in _WORDS:
+                words.add(child)
             else:
                 raise Unreadable(f"it uses a construct that is not judged ({child.type})")
-            if previous is not None and child.type not in _WORDS and not self.gap(previous, child):
-                self._check_adjacent(previous, child)
-            previous = child
-        words: list[Word] = []
-        for group in groups:
-            words += [Word(self.text(group[0]))] if group[0].type in ("==", "=~") else read_word(group, self)
-        return Simple(tuple(words), tuple(assignments), tuple(redirects))
-
-    def _check_adjacent(self, before: TreeNode, after: TreeNode) -> None:
-        if after.type not in ("file_redirect", "herestring_redirect") or before.type == "variable_assignment":
-            raise Unreadable("part of it is not understood")
-        if after.children[0].type == "file_descriptor":
-            raise Unreadable("its redirections are unusual")
+            position = child.end_byte
+            previous = "word" if child.type in ("command_name", "==", "=~") else child.type
+        words.gap(self.slice(position, node.end_byte))
+        return Simple(words.read(), tuple(assignments), tuple(redirects))
 
     def _declaration(self, node: TreeNode) -> Simple:
         """`export`, `declare`, `local`, `readonly`, `typeset`, `unset`, as the builtin and its words."""
-        self._check_gaps(node, " \t")
-        words = [Word(self.text(node.children[0]))]
+        words = Adjacent(self)
+        words.add(self.text(node.children[0]))
         assignments = []
+        position = node.children[0].end_byte
         for child in node.children[1:]:
-            if child.type == "variable_assignment":
+            words.gap(self.slice(position, child.start_byte))
+            if child.type == "variable_assignment" and not words.open:
                 assignments.append(self._assignment(child))
-            elif child.type in _WORDS or child.type == "special_variable_name":
-                words += [Word("$")] if child.type == "special_variable_name" else read_word([child], self)
+            elif child.type in _WORDS:
+                words.add(child)
             else:
                 raise Unreadable(f"it uses a construct that is not judged ({child.type})")
-        return Simple(tuple(words), tuple(assignments))
+            position = child.end_byte
+        words.gap(self.slice(position, node.end_byte))
+        return Simple(words.read(), tuple(assignments))
 
     def _assignment(self, node: TreeNode) -> tuple[str, Word]:
         self._check_gaps(node, "")
@@ -253,7 +300,7 @@ class Builder:
         followers: list[tuple[str, Node]] = []
         first_child = node.children[0]
         for previous, child in zip([None, *node.children], node.children, strict=False):
-            if previous is not None and self.slice(child.start_byte - 1, child.start_byte) == "}":
+            if previous is not None and self.source[child.start_byte - 1 : child.start_byte] == b"}":
                 raise Unreadable("its redirections are unusual")
             if child.type == "heredoc_redirect":
                 first, more, after = self._heredoc(child)
@@ -339,7 +386,7 @@ class Builder:
         stripped = [line.lstrip("\t") if tabs else line for line in lines]
         if not begin or begin > stop or name in stripped or (last.lstrip("\t") if tabs else last) != name:
             raise Unreadable("its here-document is unusual")
-        if self.slice(end.end_byte, end.end_byte + 1) not in ("", "\n") or (
+        if self.source[end.end_byte : end.end_byte + 1] not in (b"", b"\n") or (
             body is not None and body.start_byte < begin
         ):
             raise Unreadable("its here-document is unusual")
@@ -350,9 +397,10 @@ class Builder:
         for child in body.children if body is not None else ():
             if child.type == "heredoc_content":
                 continue
-            pieces.quoted(decode_double_quoted(self.slice(position, child.start_byte), "$`\\"))
-            pieces.text += "".join(word.text for word in read_word([child], self))
-            pieces.nested += [nested for word in read_word([child], self) for nested in word.nested]
+            pieces.quoted(decode_double_quoted(self.slice(position, self.start(child)), "$`\\"))
+            for word in read_word([child], self):
+                pieces.quoted(word.text)
+                pieces.nested += word.nested
             position = child.end_byte
         pieces.quoted(decode_double_quoted(self.slice(position, stop), "$`\\"))
         return expand_pieces(pieces, self)[0]

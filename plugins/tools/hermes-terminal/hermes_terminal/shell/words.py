@@ -8,7 +8,7 @@ text differently, the answer is `Unreadable`, never a guess.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from hermes_terminal.shell.script import UNKNOWN, Node, Unreadable, Word
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["decode_ansi_c", "decode_double_quoted", "expand", "read_word"]
 
-_SPECIAL = "{},.*?[]~"
+_SPECIAL = "{},.*?[]~/"
 _SHIELD = {ord(char): 0xF700 + ord(char) for char in _SPECIAL}
 _UNSHIELD = {shielded: char for char, shielded in _SHIELD.items()}
 _MAX_BRACES = 64
@@ -48,31 +48,32 @@ class Pieces:
         self.text += UNKNOWN
 
 
-def read_word(nodes: list[TreeNode], builder: Builder) -> list[Word]:
-    """One word of the source, given as adjacent nodes; several words where braces make several."""
+def read_word(parts: Sequence[TreeNode | str], builder: Builder) -> list[Word]:
+    """One word of the source, given as adjacent nodes and literal text; several words where braces make several."""
     pieces = Pieces()
-    for index, node in enumerate(nodes):
-        following = nodes[index + 1] if index + 1 < len(nodes) else None
-        if node.type == "$" and following is not None and following.type == "string":
-            continue
-        _read(node, pieces, builder)
+    _read_all(parts, pieces, builder)
     return expand(pieces, builder)
+
+
+def _read_all(parts: Sequence[TreeNode | str], pieces: Pieces, builder: Builder) -> None:
+    for part, following in itertools.zip_longest(parts, parts[1:]):
+        if isinstance(part, str):
+            pieces.quoted(part)
+        elif part.type != "$" or isinstance(following, str) or following is None or following.type != "string":
+            _read(part, pieces, builder)
+        elif builder.text(part) != "$":
+            raise Unreadable("its quoting is unusual")
 
 
 def _read(node: TreeNode, pieces: Pieces, builder: Builder) -> None:
     text = builder.text(node)
+    if text[:1].isspace() and (node.parent is None or node.parent.type not in ("string", "heredoc_body")):
+        raise Unreadable("part of it is not understood")
+    if node.type == "$" and text != "$":
+        raise Unreadable("its quoting is unusual")
     match node.type:
-        case (
-            "word"
-            | "number"
-            | "variable_name"
-            | "test_operator"
-            | "file_descriptor"
-            | "extglob_pattern"
-            | "regex"
-            | "$"
-        ):
-            _unquoted(text, pieces)
+        case "$" | "word" | "number" | "variable_name" | "test_operator" | "extglob_pattern" | "regex":
+            _unquoted(text, builder.after(node), pieces)
         case "raw_string":
             if len(text) < 2 or text[0] != "'" or text[-1] != "'" or "'" in text[1:-1]:
                 raise Unreadable("its quotes do not match")
@@ -82,14 +83,11 @@ def _read(node: TreeNode, pieces: Pieces, builder: Builder) -> None:
         case "string" | "translated_string":
             _double_quoted(node, pieces, builder)
         case "concatenation":
-            if any(builder.gap(a, b).replace("\\\n", "") for a, b in itertools.pairwise(node.children)):
-                raise Unreadable("its words run into each other")
-            for index, child in enumerate(node.children):
-                following = node.children[index + 1] if index + 1 < node.child_count else None
-                if not (child.type == "$" and following is not None and following.type == "string"):
-                    _read(child, pieces, builder)
+            _concatenation(node, pieces, builder)
         case "simple_expansion":
-            _variable(text[1:], pieces, builder)
+            if builder.after(node) in ("{", "\\"):
+                raise Unreadable("it puts a variable where braces or an escape change its name")
+            _variable(text.strip()[1:], pieces, builder)
         case "expansion":
             _expansion(node, pieces, builder)
         case "command_substitution" | "process_substitution":
@@ -106,19 +104,29 @@ def _read(node: TreeNode, pieces: Pieces, builder: Builder) -> None:
             raise Unreadable(f"it uses a construct that is not judged ({other})")
 
 
-def _unquoted(text: str, pieces: Pieces) -> None:
+def _concatenation(node: TreeNode, pieces: Pieces, builder: Builder) -> None:
+    parts: list[TreeNode | str] = []
+    position = node.start_byte
+    for child in node.children:
+        gap = builder.slice(position, child.start_byte).replace("\\\n", "")
+        if gap.replace("\\ ", "").replace("\\\t", ""):
+            raise Unreadable("its words run into each other")
+        parts += [gap.replace("\\", ""), child] if gap else [child]
+        position = child.end_byte
+    _read_all(parts, pieces, builder)
+
+
+def _unquoted(text: str, after: str, pieces: Pieces) -> None:
     index = 0
     while index < len(text):
         char = text[index]
+        following = text[index + 1 : index + 2] or after
         if char == "\\":
-            following = text[index + 1 : index + 2]
             if following != "\n":
                 pieces.quoted(following or "\\")
             index += 2
             continue
-        if char in "'\"`<>|&;()\n \t" or (
-            char == "$" and text[index + 1 : index + 2] not in ("", "/", ".", ",", ":", "%")
-        ):
+        if char in "'\"`<>|&;()\n \t" or (char == "$" and (_names(following) or following in tuple("{([\"'\\"))):
             raise Unreadable("its quoting is unusual")
         pieces.plain(char)
         index += 1
@@ -131,7 +139,7 @@ def _double_quoted(node: TreeNode, pieces: Pieces, builder: Builder) -> None:
     for child in children:
         if child.type == "$":
             continue
-        pieces.quoted(decode_double_quoted(builder.slice(start, child.start_byte)))
+        pieces.quoted(decode_double_quoted(builder.slice(start, builder.start(child))))
         _read(child, pieces, builder)
         start = child.end_byte
     pieces.quoted(decode_double_quoted(builder.slice(start, node.end_byte - 1)))
@@ -276,7 +284,7 @@ def _braces(text: str) -> Iterator[str]:
             head, body, tail = text[:start], text[start + 1 : end], text[end + 1 :]
             if commas:
                 parts = [body[a + 1 : b] for a, b in itertools.pairwise([-1, *commas, len(body)])]
-                choices = itertools.chain.from_iterable(_braces(part) for part in parts)
+                choices: Iterator[str] = itertools.chain.from_iterable(_braces(part) for part in parts)
             else:
                 choices = iter(_sequence(body))
             first = next(choices, None)

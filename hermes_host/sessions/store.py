@@ -205,9 +205,12 @@ class JsonlSessionStore:
         return writer
 
     def _retitle(self, session_id: str, title: str, write: Callable[[str], None]) -> str:
-        with self._folder.titles():
-            unique = unique_title(title, self._taken(session_id))
-            write(unique)
+        try:
+            with self._folder.titles():
+                unique = unique_title(title, self._taken(session_id))
+                write(unique)
+        except OSError as error:
+            raise unusable(session_id, self._folder.path, error) from error
         return unique
 
     def _taken(self, session_id: str) -> Sequence[str]:

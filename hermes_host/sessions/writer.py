@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -107,7 +108,8 @@ class JsonlSessionWriter:
         self._info = info
         self._since_info = 0
         # A title or an end is no activity: the times of files, by which sessions are listed, follow the records.
-        os.utime(self._descriptor, (info.updated, info.updated))
+        with suppress(OSError):
+            os.utime(self._descriptor, (info.updated, info.updated))
 
     def _write(self, data: bytes) -> None:
         if self._descriptor < 0:

@@ -20,10 +20,11 @@ from __future__ import annotations
 
 from hermes_host.testing.terminals_fake import FakeCommand, FakeTerminal, FakeTerminalBackend
 from hermes_host.testing.terminals_files import TerminalFiles
+from hermes_host.testing.terminals_killing import TerminalKilling
 from hermes_host.testing.terminals_running import Finished, run
 
 __all__ = ["FakeCommand", "FakeTerminal", "FakeTerminalBackend", "Finished", "TerminalContract", "run"]
 
 
-class TerminalContract(TerminalFiles):
+class TerminalContract(TerminalKilling, TerminalFiles):
     """What every terminal backend keeps to. Override the fixture `backend` and the attribute `features`."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from hermes_host.errors import ConfigError, Unsupported
 from hermes_local import files
 from hermes_local.environment import login_environment, scrubbed
-from hermes_local.processes import Launcher, Process
+from hermes_local.launcher import Launcher
 from hermes_local.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hermes_host.context import PluginContext
     from hermes_host.protocols import Command, Exited, FileInfo, Output
     from hermes_host.specs import TerminalSpec
+    from hermes_local.processes import Process
 
 __all__ = ["LocalBackend", "LocalTerminal", "connect", "find_shell"]
 

@@ -1,4 +1,4 @@
-"""The host's side of running commands: speaks with the warden and turns pipes into events, with no thread or poll."""
+"""A running command: speaks with its keeper and turns pipes into events, with no thread and no poll."""
 
 from __future__ import annotations
 
@@ -7,23 +7,19 @@ import contextlib
 import errno
 import marshal
 import os
-import socket
 import struct
-import subprocess
-import sys
-import tempfile
-import termios
-import threading
 from collections import deque
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hermes_host.protocols import Exited, Output
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import AsyncIterator, Mapping, Sequence
 
-__all__ = ["Launcher", "Process"]
+    from hermes_local.plumbing import Plumbing
+
+__all__ = ["Process", "writable"]
 
 _CHUNK = 1 << 16
 _HELD_AT_MOST = 1 << 20
@@ -32,186 +28,15 @@ _DRAIN_SECONDS = 0.02
 """How long output of children may come after the command itself has ended (`> >(tee log)`)."""
 _GONE_SECONDS = 3.0
 """How long to wait for a killed tree. Only a process of another user (setuid) takes longer."""
-_WINDOW = (50, 120)
-"""Rows and columns of a pseudo-terminal."""
 
 
-class Launcher:
-    """Starts processes through one warden, which is started with the first and ends with `close`."""
-
-    def __init__(self) -> None:
-        self._requests: socket.socket | None = None
-        self._warden: subprocess.Popen[bytes] | None = None
-
-    async def start(
-        self,
-        argv: Sequence[str],
-        *,
-        env: Mapping[str, str],
-        cwd: str,
-        stdin: bytes | AsyncIterator[bytes],
-        script: str | None = None,
-        pty: bool = False,
-    ) -> Process:
-        """Start a program; with `script`, a shell that reads it from `/dev/fd/3`.
-
-        Raises `FileNotFoundError` and other `OSError`s, with the program or the directory as `filename`.
-        """
-        loop = asyncio.get_running_loop()
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)
-        plumbing = _Plumbing(stdin, script, pty)
-        try:
-            process = Process(loop, ours, plumbing)
-            await self._send([theirs.fileno(), *plumbing.given])
-        except BaseException:
-            ours.close()
-            plumbing.close()
-            raise
-        finally:
-            theirs.close()
-            plumbing.close_given()
-        try:
-            await process.begin(
-                {
-                    "argv": [os.fsencode(word) for word in argv],
-                    "env": {os.fsencode(name): os.fsencode(value) for name, value in env.items()},
-                    "cwd": os.fsencode(cwd),
-                    "terminal": pty,
-                }
-            )
-        except OSError as error:
-            process.abandon()
-            if error.filename is not None:
-                raise
-            raise OSError(error.errno, os.strerror(error.errno or 0), argv[0]) from None
-        except BaseException:
-            process.abandon()
-            raise
-        return process
-
-    async def _send(self, descriptors: list[int]) -> None:
-        for attempt in (1, 2):
-            if self._requests is None:
-                self._open()
-            requests = self._requests
-            assert requests is not None
-            try:
-                socket.send_fds(requests, [b"c"], descriptors)
-                return
-            except BlockingIOError:
-                await _writable(requests.fileno())
-                socket.send_fds(requests, [b"c"], descriptors)
-                return
-            except (BrokenPipeError, ConnectionResetError):
-                # Somebody killed the warden. Its keepers go on watching their commands; the next ones get a new warden.
-                self.close()
-                if attempt == 2:
-                    raise
-
-    def _open(self) -> None:
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)
-        code = "import sys; sys.path.append(sys.argv[1]); import warden; warden.main()"
-        folder = str(Path(__file__).parent)
-        with theirs:
-            self._warden = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-c", code, folder, str(os.getpid())],
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env={},
-                cwd="/",
-                start_new_session=True,
-            )
-        self._requests = ours
-
-    def close(self) -> None:
-        """Let the warden end. Everything it has started and that still runs is killed."""
-        if self._requests is not None:
-            self._requests.close()
-            self._requests = None
-        if self._warden is not None:
-            warden, self._warden = self._warden, None
-            # A daemon thread, because nothing may wait for it: a process of another user can keep the warden busy.
-            threading.Thread(target=warden.wait, name="warden", daemon=True).start()
+def _set(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
-class _Plumbing:
-    """The descriptors of one command: `given` for its side, in order 0, 1, 2 (and 3 for the script), and ours."""
-
-    def __init__(self, stdin: bytes | AsyncIterator[bytes], script: str | None, pty: bool) -> None:
-        self.given: list[int] = []
-        self.outputs: dict[int, int] = {}
-        self.input = -1
-        self.pty = pty
-        self.stdin = stdin
-        try:
-            if pty:
-                self._open_terminal()
-            else:
-                self._open_pipes()
-            if script is not None:
-                self.given.append(_file_with(script.encode("utf-8", "surrogateescape")))
-        except BaseException:
-            self.close_given()
-            self.close()
-            raise
-
-    def _open_pipes(self) -> None:
-        if isinstance(self.stdin, bytes):
-            self.given.append(_file_with(self.stdin) if self.stdin else os.open(os.devnull, os.O_RDONLY))
-        else:
-            readable, self.input = os.pipe()
-            os.set_blocking(self.input, False)
-            self.given.append(readable)
-        for stream in (1, 2):
-            readable, writable = os.pipe()
-            os.set_blocking(readable, False)
-            self.given.append(writable)
-            self.outputs[readable] = stream
-
-    def _open_terminal(self) -> None:
-        outer, inner = os.openpty()
-        self.given += [inner, os.dup(inner), os.dup(inner)]
-        self.outputs[outer] = 1
-        os.set_blocking(outer, False)
-        self.input = os.dup(outer)
-        termios.tcsetwinsize(outer, _WINDOW)
-        attributes = termios.tcgetattr(inner)
-        # What we type ourselves would come back as if the command had written it.
-        attributes[3] &= ~termios.ECHO
-        termios.tcsetattr(inner, termios.TCSANOW, attributes)
-
-    def close_given(self) -> None:
-        for descriptor in self.given:
-            os.close(descriptor)
-        self.given.clear()
-
-    def close(self) -> None:
-        for descriptor in self.outputs:
-            os.close(descriptor)
-        self.outputs.clear()
-        if self.input >= 0:
-            os.close(self.input)
-            self.input = -1
-
-
-def _file_with(data: bytes) -> int:
-    """A descriptor of a nameless file that holds `data`, at its beginning: nothing to feed, nothing `ps` could show."""
-    if hasattr(os, "memfd_create"):
-        descriptor = os.memfd_create("input", os.MFD_CLOEXEC)
-    else:
-        with tempfile.TemporaryFile() as file:
-            descriptor = os.dup(file.fileno())
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    return descriptor
-
-
-async def _writable(descriptor: int) -> None:
+async def writable(descriptor: int) -> None:
+    """Wait until `descriptor` takes more."""
     loop = asyncio.get_running_loop()
     ready: asyncio.Future[None] = loop.create_future()
     loop.add_writer(descriptor, _set, ready)
@@ -221,15 +46,10 @@ async def _writable(descriptor: int) -> None:
         loop.remove_writer(descriptor)
 
 
-def _set(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
-
-
 class Process:
     """A running command: its events, and what is left of it afterwards."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, control: socket.socket, plumbing: _Plumbing) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, control: socket.socket, plumbing: Plumbing) -> None:
         self._loop = loop
         self._control = control
         self._plumbing = plumbing
@@ -252,10 +72,11 @@ class Process:
         self.gone: asyncio.Future[None] = loop.create_future()
         """Done when nothing of the command is left, background children included."""
 
-    async def begin(self, request: dict[str, object]) -> None:
+    async def begin(self, cwd: str, argv: Sequence[str], env: Mapping[str, str]) -> None:
         """Hand the request over and wait until the program runs, or raise why it does not."""
-        self._cwd = os.fsdecode(request["cwd"])  # type: ignore[arg-type]
-        data = marshal.dumps(request)
+        self._cwd = cwd
+        environment = {os.fsencode(name): os.fsencode(value) for name, value in env.items()}
+        data = marshal.dumps((os.fsencode(cwd), [os.fsencode(word) for word in argv], environment, self._plumbing.pty))
         data = struct.pack(">I", len(data)) + data
         self._loop.add_reader(self._control.fileno(), self._hear)
         try:
@@ -484,4 +305,4 @@ class Process:
             try:
                 view = view[os.write(self._plumbing.input, view) :]
             except BlockingIOError:
-                await _writable(self._plumbing.input)
+                await writable(self._plumbing.input)

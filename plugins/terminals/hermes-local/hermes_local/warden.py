@@ -28,6 +28,8 @@ import select
 import sys
 import time
 
+from hermes_local.killing import descendants, kill, kill_tree, processes
+
 TYPE_CHECKING = False  # not from typing, which would take longer than all the rest
 if TYPE_CHECKING:
     import signal
@@ -39,7 +41,9 @@ else:  # the C modules: the public ones import enum, which doubles the time this
 SCRIPT_FD = 3
 """Where a command finds its script (`sh /dev/fd/3`)."""
 
-MAX_FDS = 6
+_MAX_DESCRIPTORS = 6
+_GRACE_SECONDS = 0.4
+"""Between asking a command to end and killing it: an interrupt must take effect within a second."""
 _PR_SET_CHILD_SUBREAPER = 36
 _prctl = getattr(ctypes.CDLL(None), "prctl", None)
 
@@ -121,16 +125,16 @@ class _Warden:
             self.keepers.discard(pid)
             if os.WIFSIGNALED(status):
                 self.kill_strays()
-                if pid == self.waiting:
-                    self.prepare()
+            if pid == self.waiting:
+                self.prepare()
 
     def kill_strays(self) -> None:
         """Kill the children that are no keepers: what is left of commands whose keeper was killed."""
         me = os.getpid()
-        for pid, parent in _processes():
+        for pid, parent in processes():
             if parent == me and pid not in self.keepers:
-                _kill_tree(pid)
-                _kill(pid, me, signal.SIGKILL)
+                kill_tree(pid)
+                kill(pid, me, signal.SIGKILL)
 
 
 class _Keeper:
@@ -147,6 +151,12 @@ class _Keeper:
 
     def keep(self, requests: socket.socket, take: int) -> None:
         """Wait for a request and see it through."""
+        poll = select.poll()
+        for descriptor in (requests.fileno(), self.host):
+            if descriptor >= 0:
+                poll.register(descriptor, select.POLLIN)
+        if any(descriptor == self.host for descriptor, _ in poll.poll()):
+            return
         descriptors = _receive(requests)
         os.close(requests.detach())
         if not descriptors:
@@ -155,36 +165,33 @@ class _Keeper:
         self.control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, descriptors.pop(0))
         self.descriptors = descriptors
         try:
-            self._start(self._request())
+            self._start(*self._request())
         finally:
             for descriptor in self.descriptors:
                 os.close(descriptor)
         self._watch()
 
-    def _request(self) -> dict[str, object]:
+    def _request(self) -> tuple[bytes, list[bytes], dict[bytes, bytes], bool]:
+        """The directory, the arguments, the environment, and whether the first descriptor is a terminal."""
         data = b""
         while len(data) < 4 or len(data) < 4 + int.from_bytes(data[:4], "big"):
             more = self.control.recv(1 << 20)
             if not more:
                 os._exit(0)
             data += more
-        request: dict[str, object] = marshal.loads(data[4:])
-        return request
+        directory, argv, env, in_terminal = marshal.loads(data[4:])
+        # The shell's `cd`, and programs that print where they are, go by PWD.
+        return directory, argv, {**env, b"PWD": directory}, in_terminal
 
-    def _start(self, request: dict[str, object]) -> None:
+    def _start(self, directory: bytes, argv: list[bytes], env: dict[bytes, bytes], in_terminal: bool) -> None:
         try:
-            os.chdir(request["cwd"])  # type: ignore[arg-type]
+            os.chdir(directory)
         except OSError as error:
             self._say(b"D", error.errno or 0)
             os._exit(0)
-        argv: list[bytes] = request["argv"]  # type: ignore[assignment]
-        env: dict[bytes, bytes] = request["env"]  # type: ignore[assignment]
-        # The shell's `cd` and tools that print where they are go by PWD.
-        env[b"PWD"] = request["cwd"]  # type: ignore[assignment]
-        terminal: bytes = request["terminal"]  # type: ignore[assignment]
         try:
             program = _find(argv[0], env.get(b"PATH", os.defpath.encode()))
-            if terminal:
+            if in_terminal:
                 self.command = _start_in_terminal(program, argv, env, self.descriptors)
             else:
                 self.command = _start(program, argv, env, self.descriptors)
@@ -210,11 +217,8 @@ class _Keeper:
             ready = {descriptor for descriptor, _ in poll.poll()}
             if self.children in ready and self._reap():
                 return
-            if self.host in ready:
-                self._kill(0.4)
-            elif self.control.fileno() in ready:
-                order = self.control.recv(1)
-                self._kill(0.4 if order != b"9" else 0.0)
+            if self.host in ready or self.control.fileno() in ready:
+                self._kill()
 
     def _reap(self) -> bool:
         """Take in what has ended; true when nothing is left."""
@@ -231,20 +235,17 @@ class _Keeper:
                 code = 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
                 self._say(b"X", code)
 
-    def _kill(self, grace: float) -> None:
-        """Ask everything to end, wait for it `grace` seconds, then kill. Returns never: at the end nothing is left."""
-        if grace:
-            me = os.getpid()
-            for pid, parent in _descendants(me):
-                # A stopped process cannot answer; an interactive shell heeds only the hang-up.
-                for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCONT):
-                    _kill(pid, parent, number)
-            if self._all_ended(grace):
-                os._exit(0)
-        while True:
-            _kill_tree(os.getpid(), self.command)
-            if self._all_ended(1.0):
-                os._exit(0)
+    def _kill(self) -> None:
+        """Ask everything to end, wait a little, then kill. Never returns: at the end nothing is left."""
+        for pid, parent in descendants(os.getpid()):
+            # A stopped process cannot answer; an interactive shell heeds only the hang-up.
+            for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCONT):
+                kill(pid, parent, number)
+        patience = _GRACE_SECONDS
+        while not self._all_ended(patience):
+            kill_tree(os.getpid(), self.command)
+            patience = 1.0
+        os._exit(0)
 
     def _all_ended(self, seconds: float) -> bool:
         poll = select.poll()
@@ -352,7 +353,9 @@ def _drain(descriptor: int) -> None:
 def _receive(requests: socket.socket) -> list[int]:
     """The descriptors of one request; empty when the host has closed."""
     size = 4
-    _, ancillary, _, _ = requests.recvmsg(1, socket.CMSG_SPACE(MAX_FDS * size), getattr(socket, "MSG_CMSG_CLOEXEC", 0))
+    _, ancillary, _, _ = requests.recvmsg(
+        1, socket.CMSG_SPACE(_MAX_DESCRIPTORS * size), getattr(socket, "MSG_CMSG_CLOEXEC", 0)
+    )
     descriptors: list[int] = []
     for level, kind, data in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
@@ -361,94 +364,6 @@ def _receive(requests: socket.socket) -> list[int]:
     for descriptor in descriptors:
         os.set_inheritable(descriptor, False)
     return descriptors
-
-
-# ----------------------------------------------------------------------------------------------------- killing
-
-
-def _processes() -> list[tuple[int, int]]:
-    """Every process with its parent."""
-    found = []
-    try:
-        names = os.listdir("/proc")
-    except OSError:
-        return _processes_of_ps()
-    for name in names:
-        if name.isdigit():
-            parent = _parent(int(name))
-            if parent >= 0:
-                found.append((int(name), parent))
-    return found
-
-
-def _parent(pid: int) -> int:
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123, pathlib would triple the start-up time
-            # The program's name stands in parentheses and may hold anything.
-            return int(file.read().rpartition(b")")[2].split()[1])
-    except (OSError, IndexError, ValueError):
-        return -1
-
-
-def _processes_of_ps() -> list[tuple[int, int]]:
-    with os.popen("ps -Ao pid=,ppid=") as listing:
-        return [(int(pid), int(parent)) for pid, parent in (line.split() for line in listing)]
-
-
-def _descendants(root: int) -> list[tuple[int, int]]:
-    """The descendants of `root`, each after its parent."""
-    by_parent: dict[int, list[int]] = {}
-    for pid, parent in _processes():
-        by_parent.setdefault(parent, []).append(pid)
-    found: list[tuple[int, int]] = []
-    level = [root]
-    while level:
-        parent = level.pop(0)
-        for pid in by_parent.get(parent, ()):
-            found.append((pid, parent))
-            level.append(pid)
-    return found
-
-
-def _kill_tree(root: int, session: int = 0) -> None:
-    """Kill every descendant of `root`: first freeze them until no new one appears, so that none can fork away."""
-    frozen: set[int] = set()
-    tree = _descendants(root)
-    while any(pid not in frozen for pid, _ in tree):
-        for pid, parent in tree:
-            if pid not in frozen:
-                _kill(pid, parent, signal.SIGSTOP)
-                frozen.add(pid)
-        tree = _descendants(root)
-    for pid, parent in tree:
-        _kill(pid, parent, signal.SIGKILL)
-    if session:
-        try:
-            os.killpg(session, signal.SIGKILL)
-        except OSError:
-            pass
-
-
-def _kill(pid: int, parent: int, number: int) -> None:
-    """Send a signal to exactly the process that was seen: its number may belong to another one by now."""
-    try:
-        descriptor = os.pidfd_open(pid)
-    except AttributeError:
-        try:
-            os.kill(pid, number)
-        except OSError:
-            pass
-        return
-    except OSError:
-        return
-    try:
-        # An orphan is this process's child by now.
-        if _parent(pid) in (parent, os.getpid()):
-            signal.pidfd_send_signal(descriptor, number)
-    except OSError:
-        pass
-    finally:
-        os.close(descriptor)
 
 
 def _become_subreaper() -> None:

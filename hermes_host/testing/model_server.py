@@ -157,6 +157,8 @@ class ModelServer:
         self.connections = 0
         self.holding = asyncio.Event()
         self._release = asyncio.Event()
+        self._held = 0
+        self._news = asyncio.Event()
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -169,6 +171,12 @@ class ModelServer:
     def url(self) -> str:
         """The base URL for clients."""
         return self.origin + self._prefix
+
+    async def holds(self, count: int) -> None:
+        """Wait until so many answers are held at once."""
+        while self._held < count:
+            self._news.clear()
+            await self._news.wait()
 
     def release(self) -> None:
         """Let the held answers go on; later holds hold again."""
@@ -257,7 +265,9 @@ class ModelServer:
         """Wait for the release; False when the client went away instead."""
         released = asyncio.ensure_future(self._release.wait())
         left = asyncio.ensure_future(reader.read(1))
+        self._held += 1
         self.holding.set()
+        self._news.set()
         try:
             await asyncio.wait({released, left}, return_when=asyncio.FIRST_COMPLETED)
             if left.done():
@@ -266,6 +276,7 @@ class ModelServer:
                 return False
             return True
         finally:
+            self._held -= 1
             for task in (released, left):
                 task.cancel()
             await asyncio.gather(released, left, return_exceptions=True)

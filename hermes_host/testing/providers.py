@@ -65,6 +65,7 @@ from hermes_host.stream import (
     Usage,
     UsageReported,
 )
+from hermes_host.testing.contract import Contract
 
 __all__ = ["STALL", "ProviderContract", "ScriptedProvider", "Step", "check_stream", "play"]
 
@@ -239,7 +240,7 @@ def _needs(*features: str) -> Callable[[F], F]:
     return mark
 
 
-class ProviderContract:
+class ProviderContract(Contract):
     """What every provider must do. Inherit, name the class `Test…`, give the fixture `provider`, overwrite no test.
 
     `provider` gives an async function that takes steps and makes a provider which answers one request with each. A step
@@ -438,10 +439,3 @@ class ProviderContract:
     def test_feature_words_are_known(self) -> None:
         """Features are those of the contract. If this fails: a feature word is misspelt."""
         assert self.features <= ProviderContract.features
-
-    def test_no_contract_test_is_overridden(self) -> None:
-        """A provider that cannot do something names the feature; it does not rewrite the test."""
-        own = {name for name in vars(ProviderContract) if name.startswith("test_")}
-        for kind in type(self).__mro__:
-            if kind is not ProviderContract:
-                assert not own & set(vars(kind)), f"{kind.__name__} overrides {sorted(own & set(vars(kind)))}"

@@ -58,12 +58,11 @@ async def test_what_follows_the_end_is_not_waited_for_long(make: Make, ask: Any,
 
 
 async def test_many_answers_come_at_once(make: Make, ask: Any, server: ModelServer) -> None:
-    provider = make(*[events(chunk({"content": "x"}), Pause.HOLD, chunk(finish="stop")) for _ in range(20)])
+    held = events(chunk({"content": "x"}), Pause.HOLD, chunk(finish="stop"))
+    provider = make(*[held] * 20)
     tasks = [asyncio.ensure_future(ask(provider, session_id=str(number))) for number in range(20)]
     async with asyncio.timeout(10):
-        while len(server.requests) < 20:
-            await server.holding.wait()
-            await asyncio.sleep(0)
+        await server.holds(20)
         server.release()
         assert {(await task).message.text for task in tasks} == {"x"}
 

@@ -49,7 +49,8 @@ class FileText(msgspec.Struct, frozen=True):
     def headings(self) -> list[str]:
         """The Markdown headings outside code blocks, without their marks."""
         found, fenced = [], False
-        for number, line in enumerate(self.lines):
+        for number in range(_front_matter(self.lines), len(self.lines)):
+            line = self.lines[number]
             if line.lstrip().startswith(("```", "~~~")):
                 fenced = not fenced
             heading = re.match(r"#{1,6}\s+(.+?)\s*#*\s*$", line)
@@ -59,6 +60,15 @@ class FileText(msgspec.Struct, frozen=True):
             elif not fenced and line.strip() and re.fullmatch(r"(?:=+|-{3,})\s*", underline) and line[0] not in "-=#|":
                 found.append(line.strip())
         return found
+
+
+def _front_matter(lines: Sequence[str]) -> int:
+    """How many lines at the beginning are settings between two lines of `---`, as site generators have them."""
+    if lines and lines[0].rstrip() == "---":
+        for number, line in enumerate(lines[1:], 1):
+            if line.rstrip() == "---":
+                return number + 1
+    return 0
 
 
 def listed(place: str, output: str) -> str:

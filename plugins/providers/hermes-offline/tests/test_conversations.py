@@ -7,7 +7,7 @@ from hermes_offline.provider import OfflineProvider
 
 from hermes_host.errors import ToolError
 from hermes_host.events import Notice, ToolStarted
-from hermes_host.messages import ToolCall, ToolResult, assistant_message, tool_message, user_message
+from hermes_host.messages import ToolCall, ToolResult, Unknown, assistant_message, tool_message, user_message
 from hermes_host.protocols import ModelRequest, ToolDefinition
 from hermes_host.testing.hosts import StandInHost, events_of, finished
 from hermes_host.testing.providers import check_stream
@@ -247,6 +247,24 @@ async def test_the_same_request_gives_the_same_answer():
     asked = request(user_message("read x"))
     first, second = [await check_stream(OfflineProvider(servers=()).stream(asked)) for _ in range(2)]
     assert first == second
+
+
+async def test_parts_of_a_newer_host_are_passed_over():
+    unknown = Unknown(data={"type": "hologram"})
+    call = ToolCall(id="other", name="read_file", arguments={"path": "x"})
+    result = ToolResult(call_id="other", name="read_file", content=(unknown,))
+    asked = user_message("hello", unknown)
+    ended = await check_stream(
+        OfflineProvider(servers=()).stream(request(assistant_message(unknown, call), tool_message(result), asked))
+    )
+    assert ended.message.text.startswith("Hello.")
+
+
+async def test_it_offers_one_model_and_holds_nothing():
+    provider = OfflineProvider(servers=())
+    assert [model.id for model in await provider.models()] == ["imperatives"]
+    await provider.aclose()
+    await provider.aclose()
 
 
 async def test_ids_stay_unique_when_the_conversation_was_shortened():

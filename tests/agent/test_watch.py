@@ -19,7 +19,9 @@ from hermes_host.testing import StandInHost, events_of, finished
 CODE = """
 import time
 async def block(arguments, call):
-    time.sleep(0.4)
+    began = time.monotonic()
+    while not noticed() and time.monotonic() < began + 30:
+        time.sleep(0.01)
     return "done"
 """
 
@@ -42,16 +44,18 @@ async def test_a_plugin_that_blocks_the_loop_is_named(tmp_path: Path, monkeypatc
         ]
 
     module.hermes_tools = hookimpl(hermes_tools)  # type: ignore[attr-defined]
+
     async def answer(request: ModelRequest) -> str:
         await asyncio.sleep(0)  # a real model lets the loop run
         return "ok"
 
     async with StandInHost(tmp_path) as host:
         host.add_plugin("blocker", module)
+        module.noticed = lambda: host.plugins.record("blocker").problems  # type: ignore[attr-defined]
         host.script(assistant_message(ToolCall(id="1", name="block", arguments={})), answer)
         events = await events_of((await host.start()).run("go"))
         assert finished(events).outcome == "completed"
         (notice,) = [event.text for event in events if isinstance(event, Notice)]
         assert "plugin 'blocker'" in notice
-        assert "zz_blocker.py:4, block" in notice
-        assert host.plugins.record("blocker").problems
+        assert "zz_blocker.py:" in notice
+        assert ", block)" in notice

@@ -52,10 +52,13 @@ class LoopWatch:
                 return
             if answered.wait(self._limit) or self._over.is_set():
                 continue
-            loop.call_soon_threadsafe(self._report, self._blame(sys._current_frames().get(thread)))
-            return
+            line = self._blame(sys._current_frames().get(thread))
+            if line:
+                loop.call_soon_threadsafe(self._report, line)
+                return
 
     def _blame(self, frame: FrameType | None) -> str:
+        """The problem in one line; empty when no plugin is on the stack, as on a machine that was asleep."""
         while frame is not None:
             record = self._owner(frame)
             if record is not None:
@@ -63,7 +66,7 @@ class LoopWatch:
                 problem = record.add_problem("event loop", f"a blocking call in a coroutine ({place}).", "Upgrade it.")
                 return problem.line()
             frame = frame.f_back
-        return "Something blocked the event loop."
+        return ""
 
     def _owner(self, frame: FrameType) -> PluginRecord | None:
         package = str(frame.f_globals.get("__name__", "")).partition(".")[0]

@@ -130,14 +130,19 @@ async def test_silent_ports_cost_little_and_are_asked_all_at_once():
 
 
 async def test_nothing_is_asked_on_the_network_when_work_is_done():
-    server, port = await serve(models_answer("x"))
-    connected = []
+    connections = []
+
+    async def handle(reader, writer):
+        connections.append(await reader.readline())
+        writer.close()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
     async with server:
-        provider = OfflineProvider(Environment(), [Server("vllm", "vLLM", port)])
-        text = await answer_of(provider, user_message("hello"))
-        connected = [task for task in asyncio.all_tasks() if "serve" in repr(task.get_coro())]
-    assert "Hello." in text
-    assert connected == []
+        provider = OfflineProvider(Environment(), [Server("vllm", "vLLM", server.sockets[0].getsockname()[1])])
+        assert "Hello." in await answer_of(provider, user_message("hello"))
+        assert connections == []
+        await answer_of(provider, user_message("help"))
+        assert connections == [b"GET /v1/models HTTP/1.0\r\n"]
 
 
 async def test_hermes_checks_tells_doctor_what_is_in_reach(tmp_path, monkeypatch):

@@ -7,20 +7,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from hermes_host.config import files
 from hermes_host.config.layers import (
     Layer,
     Origin,
     document_layer,
-    environment_layers,
     lookup,
-    override_layer,
 )
 from hermes_host.config.original import FEATURES
 from hermes_host.config.paths import join_path, split_path
 from hermes_host.config.problems import Problem, nearest
+from hermes_host.config.reading import Reading
 from hermes_host.config.secrets import Secrets, looks_secret
-from hermes_host.errors import ConfigError, HermesError, NotFound
+from hermes_host.errors import HermesError, NotFound
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -222,11 +220,10 @@ class Config:
         problems += self._found
         names = list(dict.fromkeys(name for layer in layers for name in layer.data))
         for name in names:
+            problems += self._view(name).problems
             if name not in self._declarations:
                 problems += self._unknown_section(name)
-                continue
-            problems += self._view(name).problems
-            for declaration in self._declarations[name]:
+            for declaration in self._declarations.get(name, ()):
                 if declaration.kind is not None:
                     problems += self._decode(name, declaration.kind).problems
                 elif declaration.problem is not None:
@@ -272,55 +269,14 @@ class Config:
     def layers(self) -> Sequence[Layer]:
         """The layers, strongest first, the defaults left out."""
         if self._layers is None:
-            self._found = []
-            self._layers = [*self._read_layers()][::-1]
+            reading = Reading(self.home, self.environ, self.secrets)
+            reading.read_file(self.file)
+            if self.project is not None:
+                reading.read_project(self.project, self.file)
+            reading.read_environment()
+            reading.read_overrides(self._overrides)
+            self._layers, self._found = reading.layers[::-1], reading.problems
         return self._layers
-
-    def _read_layers(self) -> Iterator[Layer]:
-        yield from self._file_layer()
-        if self.project is not None:
-            yield from self._project_layer(self.project)
-        set_in_file = {name: value for name, value in self.secrets.variables.items() if value}
-        yield from environment_layers({**self.environ, **set_in_file})
-        for path, value in self._overrides.items():
-            try:
-                yield override_layer({path: value})
-            except ConfigError as error:
-                self._found.append(Problem(path, error.message, error.remedy, where="the command line"))
-
-    def _file_layer(self) -> Iterator[Layer]:
-        try:
-            text = files.read_text(self.file)
-        except ConfigError as error:
-            self._found.append(Problem(self.file.name, error.message, error.remedy, where=str(self.file)))
-            return
-        if text is not None and text.strip():
-            from hermes_host.config.document import read
-
-            document = read(str(self.file), text)
-            self._found += document.problems
-            yield document_layer("file", document, placeholders=True)
-
-    def _project_layer(self, project: Path) -> Iterator[Layer]:
-        from hermes_host.config import trust
-
-        name = str(project / ".hermes" / "config.yaml")
-        try:
-            file = trust.read_project(project)
-        except ConfigError as error:
-            self._found.append(Problem(name, error.message, error.remedy, "warning"))
-            return
-        if file is None or file.path == self.file.resolve():
-            return
-        if not trust.is_trusted(self.home, file):
-            message = "This project has settings of its own, which are not trusted as they stand and not used."
-            self._found.append(Problem(name, message, "See what they are: hermes config trust", "warning"))
-            return
-        from hermes_host.config.document import read
-
-        document = read(name, file.text, aliases=False)
-        self._found += document.problems
-        yield document_layer("project", document, placeholders=False)
 
     def _view(self, name: str) -> View:
         if name not in self._views:

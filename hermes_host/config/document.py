@@ -1,7 +1,7 @@
 """One YAML file: its text, its data, and where each value stands.
 
 Scalars are read as YAML 1.1 reads them (`yes`, `on` and `off` are truth values, as PyYAML has it and as Hermes Agent's
-users wrote them), less its traps: `12:30` and `2026-01-31` are text, `010` is ten. `Document.text_of` gives a scalar as
+users wrote them), less its traps: `12:30`, `2026-01-31`, `1_000` and `010` are text. `Document.text_of` gives a scalar as
 it was written, for a setting of type text.
 """
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 
 from hermes_host.config.problems import Problem
+from hermes_host.config.secret import mask_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,19 +36,18 @@ class Loader(_FastLoader):  # type: ignore[misc]  # one of two classes, the C on
 
 def _construct_int(loader: Any, node: yaml.ScalarNode) -> int:
     text = node.value.lower()
-    return int(text, 0) if re.match(r"[-+]?0[xo]", text) else int(text, 10)
+    return int(text, 16 if "x" in text else 10)
 
 
 _TAG = "tag:yaml.org,2002:"
-_SECRET_LINE = re.compile(r"(?i)(^.*(?:key|token|secret|password)[\"']?\s*[:=]).*")
-Loader.add_implicit_resolver(f"{_TAG}bool", re.compile(r"yes|no|true|false|on|off", re.IGNORECASE), list("yYnNtTfFoO"))
 Loader.add_implicit_resolver(
-    f"{_TAG}int", re.compile(r"[-+]?(?:0o[0-7]+|0x[0-9a-fA-F]+|[0-9]+)$"), list("-+0123456789")
+    f"{_TAG}bool", re.compile(r"(?:yes|no|true|false|on|off)$", re.IGNORECASE), list("yYnNtTfFoO")
 )
+Loader.add_implicit_resolver(f"{_TAG}int", re.compile(r"[-+]?(?:0|[1-9][0-9]*|0x[0-9a-fA-F]+)$"), list("-+0123456789"))
 Loader.add_implicit_resolver(
     f"{_TAG}float",
     re.compile(
-        r"(?:[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+"
+        r"(?:[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+][0-9]+)?"
         r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
     ),
     list("-+0123456789."),
@@ -210,5 +210,5 @@ def _excerpt(text: str, line: int, column: int) -> str:
     lines: Sequence[str] = text.split("\n")
     if line >= len(lines):
         return ""
-    shown = _SECRET_LINE.sub(r"\1 ***", lines[line].rstrip("\r").replace("\t", " ")[:200])
+    shown = mask_line(lines[line].rstrip("\r").replace("\t", " ")[:200])
     return f"\n    {shown}\n    {' ' * min(column, len(shown))}^\n"

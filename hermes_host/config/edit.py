@@ -7,7 +7,6 @@ they re-indent, re-wrap and re-quote lines that nobody touched.)
 
 from __future__ import annotations
 
-import copy
 import re
 from typing import Any, NamedTuple
 
@@ -28,7 +27,7 @@ _TRAILING = re.compile(r"[^\S\n]*(?:#[^\n]*)?(?=\r?\n|\Z)")
 
 def with_value(document: Document, path: Path, value: Any) -> str:
     """The document's text with `value` at `path`. Raises `ConfigError` when the text does not allow it."""
-    wanted = copy.deepcopy(document.data)
+    wanted = _unshared(document.data)
     _assign(wanted, path, value)
     text = _Editor(document).set(path, value)
     return _verified(document, text, wanted, path)
@@ -36,7 +35,7 @@ def with_value(document: Document, path: Path, value: Any) -> str:
 
 def without(document: Document, path: Path) -> str:
     """The document's text without the setting. Raises `ConfigError` where it is not there."""
-    wanted = copy.deepcopy(document.data)
+    wanted = _unshared(document.data)
     parent: Any = wanted
     for part in path[:-1]:
         parent = parent.get(part) if isinstance(parent, dict) else None
@@ -49,7 +48,7 @@ def without(document: Document, path: Path) -> str:
 
 def renamed(document: Document, path: Path, name: str) -> str:
     """The document's text with the last key of `path` called `name`, its value and comments as they are."""
-    wanted = copy.deepcopy(document.data)
+    wanted = _unshared(document.data)
     parent: Any = wanted
     for part in path[:-1]:
         parent = parent[part]
@@ -57,6 +56,13 @@ def renamed(document: Document, path: Path, name: str) -> str:
     parent.clear()
     parent.update(items)
     return _verified(document, _Editor(document).rename(path, name), wanted, path)
+
+
+def _unshared(data: Any) -> Any:
+    """A copy in which what an alias repeats is separate, so that a change to one place is a change to one place."""
+    if isinstance(data, dict):
+        return {key: _unshared(value) for key, value in data.items()}
+    return [_unshared(value) for value in data] if isinstance(data, list) else data
 
 
 def _assign(data: dict[str, Any], path: Path, value: Any) -> None:
@@ -135,7 +141,7 @@ class _Editor:
             if isinstance(node, yaml.MappingNode) and node.value:
                 column = node.value[0][0].start_mark.column
             rest = path[index + 1 :]
-            if not rest or self._is_empty(entry.value):
+            if not rest or self._is_null(entry.value):
                 return self._bom + self._replaced(entry, flow, column, _nested(rest, value))
             node = entry.value
         raise AssertionError("a path has at least one part")
@@ -162,29 +168,36 @@ class _Editor:
         return head + separator + self._lines(_block(mapping), column) + self._newline + self._text[at:]
 
     def _replaced(self, entry: _Entry, flow: bool, column: int, value: Any) -> str:
-        start, end = self._span(entry)
-        collection = isinstance(value, (dict, list)) and bool(value)
+        was_block = self._is_block_collection(entry)
         was_flow = bool(getattr(entry.value, "flow_style", False)) and not self._is_alias(entry)
-        if flow or was_flow or not collection or _short(value, entry.value):
-            new = _flow(value) if flow or was_flow or collection else _scalar(value)
-            if self._is_block_collection(entry):
-                comment = _TRAILING.match(self._text, entry.after)
-                new += comment[0].rstrip() if comment else ""
-                start = entry.after
-            space = "" if start > 0 and self._text[start - 1].isspace() else " "
-            return self._text[:start] + space + new + self._text[end:]
-        if self._is_block_collection(entry) and isinstance(value, list) == isinstance(entry.value, yaml.SequenceNode):
-            return (
-                self._text[:start]
-                + self._lines(_block(value), entry.value.start_mark.column).lstrip()
-                + self._text[end:]
-            )
-        comment = _TRAILING.match(self._text, entry.after if self._is_block_collection(entry) else end)
+        is_collection = isinstance(value, (dict, list)) and bool(value)
+        if flow or was_flow:
+            return self._replaced_by_line(entry, _flow(value))
+        if not is_collection or (_is_plain_list(value) and not isinstance(entry.value, yaml.SequenceNode)):
+            return self._replaced_by_line(entry, _flow(value) if is_collection else _scalar(value))
+        if was_block and isinstance(value, list) == isinstance(entry.value, yaml.SequenceNode):
+            start, end = self._span(entry)
+            lines = _block(_BlockList(value) if isinstance(value, list) else value)
+            return self._text[:start] + self._lines(lines, entry.value.start_mark.column).lstrip() + self._text[end:]
+        return self._replaced_by_block(entry, self._lines(_block(value), column + 2))
+
+    def _replaced_by_line(self, entry: _Entry, new: str) -> str:
+        start, end = self._span(entry)
+        if self._is_block_collection(entry):
+            # The old value began on a line below its key, whose own comment stays.
+            comment = _TRAILING.match(self._text, entry.after)
+            new += comment[0].rstrip() if comment else ""
+            start = entry.after
+        space = "" if start > 0 and self._text[start - 1].isspace() else " "
+        return self._text[:start] + space + new + self._text[end:]
+
+    def _replaced_by_block(self, entry: _Entry, lines: str) -> str:
+        end = self._end(entry)
+        was_block = self._is_block_collection(entry)
+        comment = _TRAILING.match(self._text, entry.after if was_block else end)
         kept = comment[0] if comment else ""
-        tail = end if self._is_block_collection(entry) else end + len(kept)
-        kept = f" {kept.strip()}" if kept.strip() else ""
-        block = self._lines(_block(value), column + 2)
-        return self._text[: entry.after] + kept + self._newline + block + self._text[tail:]
+        tail = end if was_block else end + len(kept)
+        return self._text[: entry.after] + kept.rstrip() + self._newline + lines + self._text[tail:]
 
     # --------------------------------------------------------------------------------------- rename, remove
 
@@ -255,6 +268,10 @@ class _Editor:
     def _is_empty(node: yaml.Node) -> bool:
         return isinstance(node, yaml.ScalarNode) and node.start_mark.index == node.end_mark.index
 
+    @staticmethod
+    def _is_null(node: yaml.Node) -> bool:
+        return isinstance(node, yaml.ScalarNode) and str(node.tag) == "tag:yaml.org,2002:null"
+
     def _span(self, entry: _Entry) -> tuple[int, int]:
         """The text of the value, without an anchor before it."""
         if self._is_alias(entry):
@@ -319,13 +336,18 @@ def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if "\n" in text else None)
 
 
+class _BlockList(list[Any]):
+    """A list with an item on each line."""
+
+
 def _represent_list(dumper: yaml.SafeDumper, items: list[Any]) -> yaml.SequenceNode:
-    is_plain = not any(isinstance(item, (dict, list)) for item in items)
-    return dumper.represent_sequence("tag:yaml.org,2002:seq", items, flow_style=True if is_plain else None)
+    on_one_line = not isinstance(items, _BlockList) and _is_plain_list(items)
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", items, flow_style=True if on_one_line else None)
 
 
 _Dumper.add_representer(str, _represent_text)
 _Dumper.add_representer(list, _represent_list)
+_Dumper.add_representer(_BlockList, _represent_list)
 
 
 def _dump(value: Any, flow: bool) -> str:
@@ -353,10 +375,9 @@ def _scalar(value: Any) -> str:
     return _dump({"key": value}, False).removeprefix("key: ")
 
 
-def _short(value: Any, old: yaml.Node) -> bool:
-    """Whether a list is best written on one line."""
-    block_before = isinstance(old, yaml.SequenceNode) and not old.flow_style
-    return isinstance(value, list) and not block_before and not any(isinstance(item, (dict, list)) for item in value)
+def _is_plain_list(value: Any) -> bool:
+    """Whether the value is a list that is best written on one line."""
+    return isinstance(value, list) and not any(isinstance(item, (dict, list)) for item in value)
 
 
 def _nested(path: Path, value: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from hermes_host.config import files, migrations
 from hermes_host.config.document import read
 from hermes_host.config.layers import document_layer
+from hermes_host.config.secret import mask_line
 from hermes_host.config.view import View
 from hermes_host.config.writing import check_writable
 from hermes_host.errors import ConfigError
@@ -90,7 +91,7 @@ class Migration(NamedTuple):
 
 
 def migrate(config: Config, *, dry_run: bool = False) -> Migration:
-    """Bring config.yaml up to date. Raises `ConfigError`, and changes nothing, when it is broken or cannot be edited."""
+    """Bring config.yaml up to date. Raises `ConfigError`, and changes nothing, when it is broken or too entangled."""
     if not dry_run:
         check_writable(config)
     with files.locked(config.file):
@@ -112,4 +113,4 @@ def migrate(config: Config, *, dry_run: bool = False) -> Migration:
             files.write_private(config.file, after)
             config.reload()
             backup = str(kept)
-    return Migration(summaries, "".join(diff), backup)
+    return Migration(summaries, "".join(map(mask_line, diff)), backup)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,8 +22,9 @@ def read_text(path: Path, *, limit: int = 4_000_000) -> str | None:
     Raises `ConfigError` when it is not a regular file, larger than `limit` bytes, not readable or not UTF-8.
     """
     try:
-        with path.open("rb") as file:
-            if not path.is_file():
+        # Not to wait for a writer where the name is a pipe.
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise ConfigError(f"{path} is not a regular file.")
             data = file.read(limit + 1)
     except (FileNotFoundError, NotADirectoryError):

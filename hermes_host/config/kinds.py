@@ -18,6 +18,7 @@ __all__ = [
     "Field",
     "bare",
     "default_of",
+    "describe",
     "expected",
     "fields_of",
     "is_union",
@@ -56,10 +57,7 @@ def fields_of(kind: Any) -> Mapping[str, Field]:
     """The settings of a Struct class by their keys."""
     found = {}
     for field in msgspec.structs.fields(kind):
-        description, extra = "", {}
-        for meta in _metas(field.type):
-            description = meta.description or description
-            extra.update(meta.extra or {})
+        extra = {key: value for meta in _metas(field.type) for key, value in (meta.extra or {}).items()}
         default = field.default if field.default is not msgspec.NODEFAULT else None
         if field.default_factory is not msgspec.NODEFAULT:
             default = field.default_factory()
@@ -69,7 +67,7 @@ def fields_of(kind: Any) -> Mapping[str, Field]:
             field.type,
             default,
             field.required,
-            description,
+            describe(field.type),
             extra.get("project") is True,
             extra.get("shorthand") is True,
             tuple(extra.get("aliases", ())),
@@ -184,6 +182,11 @@ def default_of(kind: Any) -> Any:
     return make()
 
 
+def describe(kind: Any) -> str:
+    """What the annotations of a type say it is for."""
+    return " ".join(meta.description for meta in _metas(kind) if meta.description)
+
+
 def expected(kind: Any) -> str:
     """The type in words: `a whole number, at least 1`."""
     words = " or ".join(dict.fromkeys(_words(part) for part in union_parts(kind)))
@@ -193,9 +196,10 @@ def expected(kind: Any) -> str:
 def _words(kind: Any) -> str:
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Literal:
-        return "one of " + ", ".join(map(str, arguments))
+        return "one of " + ", ".join(str(word) or "(empty)" for word in arguments)
     if origin in (list, tuple, set, frozenset, Sequence):
-        return f"a list of {_words(bare(arguments[0]))}" if arguments else "a list"
+        inner = _words(bare(arguments[0])) if arguments else ""
+        return f"a list of {inner.replace('a mapping', 'mappings')}" if inner else "a list"
     if origin is dict or kind is dict or is_struct(kind):
         return "a mapping"
     words = {str: "text", int: "a whole number", float: "a number", bool: "true or false", Secret: "text"}

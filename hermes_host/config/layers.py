@@ -18,7 +18,7 @@ Origin = Literal["default", "file", "project", "environment", "command line"]
 Path = tuple[str, ...]
 
 _PREFIX = "HERMES__"
-_PLAIN_WORD = re.compile(r"[A-Za-z_./][A-Za-z0-9_./+@:%-]*")
+_PLAIN_WORD = re.compile(r"(?:[A-Za-z_/]|\.\.?(?=/|$))[A-Za-z0-9_./+@:%-]*")
 _WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False, "null": None}
 
 
@@ -106,7 +106,7 @@ def scalar(text: str) -> Any:
         return _WORDS[text.lower()]
     if not text.strip() or _PLAIN_WORD.fullmatch(text):
         return text
-    if re.fullmatch(r"[-+]?[0-9]+", text):
+    if re.fullmatch(r"[-+]?(?:0|[1-9][0-9]*)", text):
         return int(text)
     from hermes_host.config.document import parse_value
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hermes_host.config.kinds import expected, fields_of, struct_in
+from hermes_host.config.kinds import default_of, describe, expected, fields_of, struct_in
 from hermes_host.config.paths import join_path
 from hermes_host.config.placeholders import is_placeholder
 from hermes_host.config.schema import description_of, plain
-from hermes_host.config.secret import Secret
+from hermes_host.config.secret import Secret, is_secret_key
 
 if TYPE_CHECKING:
     from hermes_host.config.configuration import Config
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["KnownSetting", "Setting", "known_settings", "leaves", "masked", "settings"]
 
 Path = tuple[str, ...]
-
-_SECRET_KEY = re.compile(r"(?i)(?:^|_)(?:key|token|secret|password|passwd)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +70,7 @@ def known_settings(config: Config) -> Iterator[KnownSetting]:
 def _known(kind: Any, path: Path, plugin: str) -> Iterator[KnownSetting]:
     struct = struct_in(kind)
     if struct is None:
-        yield KnownSetting(join_path(path), expected(kind), None, "", plugin)
+        yield KnownSetting(join_path(path), expected(kind), default_of(kind), describe(kind), plugin)
         return
     for field in fields_of(struct).values():
         inner = struct_in(field.type)
@@ -107,7 +104,7 @@ def masked(path: Path, value: Any) -> Any:
         return {key: masked((*path, key), item) for key, item in plain_fields(value).items()}
     if isinstance(value, Secret):
         return str(value)
-    secret = isinstance(value, str) and value and _SECRET_KEY.search(path[-1]) and not is_placeholder(value)
+    secret = isinstance(value, str) and value and is_secret_key(path[-1]) and not is_placeholder(value)
     return "***" if secret else plain(value)
 
 

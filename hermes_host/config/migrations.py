@@ -35,8 +35,7 @@ def changes(data: Mapping[str, Any]) -> Sequence[Change]:
     """What has to be done to a file with that data; nothing for a current one, whatever version it states."""
     version = data.get("_config_version")
     found = [change for migration in _MIGRATIONS for change in migration(data)]
-    stated = version if isinstance(version, int) and not isinstance(version, bool) else 0
-    if data and stated < VERSION:
+    if data and (version is None or (type(version) is int and version < VERSION)):
         found.append(Change(("_config_version",), f"note version {VERSION}", value=VERSION))
     return found
 
@@ -64,11 +63,4 @@ def _rename_keys(data: Mapping[str, Any]) -> Iterator[Change]:
             yield Change(path, f"rename {join_path(path)} to {new}", new_name=name)
 
 
-def _name_tool_progress(data: Mapping[str, Any]) -> Iterator[Change]:
-    value = lookup(data, ("display", "tool_progress"))
-    if isinstance(value, bool):
-        word = "all" if value else "off"
-        yield Change(("display", "tool_progress"), f"write display.tool_progress as {word!r}", value=word)
-
-
-_MIGRATIONS: Sequence[Callable[[Mapping[str, Any]], Iterator[Change]]] = (_rename_keys, _name_tool_progress)
+_MIGRATIONS: Sequence[Callable[[Mapping[str, Any]], Iterator[Change]]] = (_rename_keys,)

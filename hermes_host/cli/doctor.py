@@ -32,22 +32,21 @@ __all__ = ["doctor"]
 
 T = TypeVar("T")
 
-_LIMIT = 10.0
-"""Seconds one check may take."""
 _SIGNS = {"ok": ("✓", "ok", "green"), "warning": ("!", "warning", "yellow"), "error": ("✗", "error", "red")}
 
 
 @click.command(epilog="Example: hermes doctor --json")
 @json_option
 @click.option("--fix", is_flag=True, help="Repair what can be repaired safely: folders and their permissions.")
+@click.option("--timeout", default=10.0, show_default=True, metavar="SECONDS", help="How long one check may take.")
 @pass_host
-def doctor(host: Host, as_json: bool, fix: bool) -> int:
+def doctor(host: Host, as_json: bool, fix: bool, timeout: float) -> int:
     """Check the installation and say what to repair. The exit code is 1 when there is an error."""
     results = [result for check in (_host, _home_fixed if fix else _home) for result in check(host)]
     for check in (_settings, _plugins, _model, _sessions):
         results += _guarded(check.__name__.strip("_"), host, check)
     progress = sys.stderr.isatty() and not as_json
-    results += asyncio.run(_plugin_checks(host, progress))
+    results += asyncio.run(_plugin_checks(host, timeout, progress))
     if as_json:
         print_json([{name: getattr(item, name) for name in CheckResult.__struct_fields__} for item in results])
     else:
@@ -178,14 +177,14 @@ def _guarded(name: str, host: Host, check: Callable[[Host], Iterable[CheckResult
 # --------------------------------------------------------------------------------------------- the plugins' checks
 
 
-async def _plugin_checks(host: Host, progress: bool) -> list[CheckResult]:
+async def _plugin_checks(host: Host, limit: float, progress: bool) -> list[CheckResult]:
     """All checks of all plugins at once, each on its own; their results in the order of their names."""
     checks = sorted(host.checks, key=lambda item: item.name)
     done = 0
 
     async def run(check: Contribution[CheckSpec]) -> list[CheckResult]:
         nonlocal done
-        found = await _run_check(host, check)
+        found = await _run_check(host, check, limit)
         done += 1
         if progress:
             click.echo(f"\r\x1b[K{done} of {len(checks)} checks", err=True, nl=done == len(checks))
@@ -196,7 +195,7 @@ async def _plugin_checks(host: Host, progress: bool) -> list[CheckResult]:
     return [result for results in found for result in results]
 
 
-async def _run_check(host: Host, check: Contribution[CheckSpec]) -> list[CheckResult]:
+async def _run_check(host: Host, check: Contribution[CheckSpec], limit: float) -> list[CheckResult]:
     def failed(detail: str, remedy: str = "") -> list[CheckResult]:
         detail = f"the check of plugin {check.plugin!r} {detail}"
         return [CheckResult(name=check.name, status="error", detail=detail, remedy=remedy)]
@@ -206,9 +205,9 @@ async def _run_check(host: Host, check: Contribution[CheckSpec]) -> list[CheckRe
         return list(await target(host.context(check.plugin)))
 
     try:
-        found = await asyncio.wait_for(_in_thread(call), _LIMIT)
+        found = await asyncio.wait_for(_in_thread(call), limit)
     except TimeoutError:
-        return failed(f"did not end within {_LIMIT:g} s.")
+        return failed(f"did not end within {limit:g} s.")
     except HermesError as error:
         return failed(f"failed: {error.message}", error.remedy)
     except Exception as error:  # noqa: BLE001 - the boundary to plugins' checks

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from hermes_host.cli import entry
+
 HERMES = Path(sys.executable).parent / "hermes"
 STUB = Path(__file__).parent / "stub"
 SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07")
@@ -138,6 +140,27 @@ def hermes(environ: dict[str, str], tmp_path: Path):
             timeout=30,
         )
         return Result(done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
+
+    return run
+
+
+@pytest.fixture
+def hermes_here(
+    environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    """Run a command in this process."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(STUB)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+
+    def run(*arguments: str, **more: str) -> Result:
+        with monkeypatch.context() as patch:
+            for name, value in more.items():
+                patch.setenv(name, value)
+            code = entry.run(arguments)
+        captured = capsys.readouterr()
+        return Result(code, captured.out, captured.err)
 
     return run
 

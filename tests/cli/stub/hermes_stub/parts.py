@@ -7,25 +7,38 @@ from pathlib import Path
 
 from hermes_host.errors import Overloaded
 from hermes_host.messages import Message, Text, ToolCall, assistant_message, text_of
-from hermes_host.protocols import Assessment, CheckResult, ToolOutput
+from hermes_host.protocols import Assessment, CheckResult, ModelInfo, ToolOutput
 from hermes_host.stream import MessageEnded, PartDelta, PartEnded, PartStarted, Usage
-from hermes_host.testing.providers import ScriptedProvider
 
 
 def connect(context, spec):
-    provider = ScriptedProvider(models=("one", "two"))
-    provider.steps = _Endless()
-    return provider
+    return Provider()
 
 
-class _Endless(list):
-    """A script that never ends: each step follows from the request."""
+class Provider:
+    """Does what the last message says. Not the scripted one of `hermes_host.testing`: that brings pytest along."""
 
-    def __bool__(self):
-        return True
+    async def stream(self, request):
+        said = answer(request)
+        if not isinstance(said, MessageEnded | str | Message):
+            async for event in said:
+                yield event
+            return
+        if not isinstance(said, MessageEnded):
+            message = assistant_message(said) if isinstance(said, str) else said
+            said = MessageEnded(message, "tool_calls" if message.tool_calls else "end", Usage(input=100, output=5))
+        for index, part in enumerate(said.message.parts):
+            is_text = isinstance(part, Text)
+            yield PartStarted(index, "text" if is_text else "tool_call", "" if is_text else part.name)
+            yield PartDelta(index, part.text if is_text else part.raw)
+            yield PartEnded(index, part)
+        yield said
 
-    def pop(self, _index):
-        return answer
+    async def models(self):
+        return [ModelInfo(id="one", context=8000), ModelInfo(id="two")]
+
+    async def aclose(self):
+        pass
 
 
 def answer(request):
@@ -38,7 +51,8 @@ def answer(request):
             return rest
         case "call":
             name, _, arguments = rest.partition(" ")
-            call = ToolCall(id=f"c{len(request.messages)}", name=name, arguments=json.loads(arguments or "{}"))
+            raw = arguments or "{}"
+            call = ToolCall(id=f"c{len(request.messages)}", name=name, arguments=json.loads(raw), raw=raw)
             return assistant_message("I use a tool.", call)
         case "hang":
             return _hanging()
@@ -99,3 +113,7 @@ async def fine(context):
 
 async def raises(context):
     raise ValueError("out of order")
+
+
+async def hangs(context):
+    threading.Event().wait()

@@ -1,5 +1,7 @@
 """A provider that does what the prompt says, tools that need consent, ask and wait, and commands good and bad."""
 
+import os
+
 from hermes_host import hookimpl
 from hermes_host.specs import CheckSpec, CommandSpec, PluginInfo, ProviderSpec, SlashCommandSpec, ToolSpec
 
@@ -75,5 +77,5 @@ def hermes_slash_commands():
 
 @hookimpl
 def hermes_checks():
-    yield CheckSpec(name="fine", summary="Is fine.", target="hermes_stub.parts:fine")
-    yield CheckSpec(name="raises", summary="Raises.", target="hermes_stub.parts:raises")
+    for name in os.environ.get("STUB_CHECKS", "fine,raises").split(","):
+        yield CheckSpec(name=name, summary="For tests.", target=f"hermes_stub.parts:{name}")

@@ -289,6 +289,22 @@ def test_sessions_written_in_turns_are_in_the_order_of_their_last_records(store)
     assert [info.id for info in store.list(limit=3)] == [writer.info.id for writer in writers[:3]]
 
 
+def test_a_title_or_an_end_does_not_make_an_old_session_new(store, session):
+    session_id, path = session
+    header, *_ = path.read_bytes().splitlines()
+    old = json.loads(header)
+    for name in ("started", "updated"):
+        old["info"][name] -= 3600
+    path.write_bytes(json.dumps(old, separators=(",", ":")).encode() + b"\n")
+    recent = store.create()
+    recent.close()
+    writer = store.open(session_id)
+    writer.rename("A new title")
+    writer.end("exit")
+    writer.close()
+    assert [info.id for info in store.list(limit=1)] == [recent.info.id]
+
+
 def test_the_error_names_the_process_that_writes(store, session):
     if not Path("/proc/locks").exists():
         pytest.skip("this system does not tell")

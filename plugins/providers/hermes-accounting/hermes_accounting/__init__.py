@@ -1,0 +1,1 @@
+"""A ledger of every model call, usage reports and budgets."""

@@ -1,0 +1,11 @@
+"""What hermes-anthropic contributes."""
+
+from __future__ import annotations
+
+from hermes_host import hookimpl
+from hermes_host.specs import PluginInfo
+
+
+@hookimpl
+def hermes_plugin_info() -> PluginInfo:
+    return PluginInfo(summary="Anthropic's models through the official SDK")

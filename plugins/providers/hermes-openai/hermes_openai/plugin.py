@@ -1,0 +1,11 @@
+"""What hermes-openai contributes."""
+
+from __future__ import annotations
+
+from hermes_host import hookimpl
+from hermes_host.specs import PluginInfo
+
+
+@hookimpl
+def hermes_plugin_info() -> PluginInfo:
+    return PluginInfo(summary="OpenAI's and Azure's models through the official SDK: Responses and chat completions")

@@ -1,0 +1,1 @@
+"""Time-outs, retries, fallback models, key rotation and routing around every model call."""

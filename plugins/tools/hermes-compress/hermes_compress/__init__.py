@@ -1,0 +1,1 @@
+"""Summarise long conversations before they outgrow the model."""

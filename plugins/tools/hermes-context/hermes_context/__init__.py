@@ -1,0 +1,1 @@
+"""Project instructions, personalities and @ references."""

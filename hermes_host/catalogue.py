@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         MiddlewareSpec,
         PromptSectionSpec,
         ProviderSpec,
+        ServiceSpec,
         SessionStoreSpec,
         SlashCommandSpec,
         TerminalSpec,
@@ -41,6 +42,10 @@ __all__ = ["Catalogue"]
 
 BUILTIN = {"host": "hermes_host.builtin"}
 """The host's own contributions, through the same hooks as everybody's."""
+
+
+OWN_SERVICES = {"hermes_host.services:Auxiliary": "model_calls", "hermes_host.services:Conversations": ""}
+"""What the host itself offers, and which of its attributes does it (empty: the host)."""
 
 
 class Catalogue:
@@ -62,7 +67,7 @@ class Catalogue:
         self.environ: Mapping[str, str] = os.environ if environ is None else environ
         self.home = home or Path(self.environ.get("HERMES_HOME") or Path.home() / ".hermes")
         self.project = project
-        self.services = Services()
+        self.services = Services(self._find_service)
         self._only = plugins if plugins is not None else _names(self.environ.get("HERMES_PLUGINS"))
         self._block = tuple(blocked)
         self._overrides = dict(overrides or {})
@@ -152,6 +157,11 @@ class Catalogue:
         return self.registry("prompt_sections")
 
     @property
+    def offered_services(self) -> Registry[ServiceSpec]:
+        """What plugins do for each other."""
+        return self.registry("services")
+
+    @property
     def middleware(self) -> Registry[MiddlewareSpec]:
         """Code around model and tool calls."""
         return self.registry("middleware")
@@ -232,6 +242,15 @@ class Catalogue:
                 problem = contribution.record.add_problem(f"{contribution.kind} {contribution.name!r}", describe(error))
                 raise PluginError(problem.line()) from error
         return self._parts[key]
+
+    async def _find_service(self, protocol: type[Any]) -> Any:
+        wanted = f"{protocol.__module__}:{protocol.__qualname__}"
+        if wanted in OWN_SERVICES:
+            return getattr(self, OWN_SERVICES[wanted]) if OWN_SERVICES[wanted] else self
+        for contribution in self.offered_services:
+            if contribution.spec.provides == wanted:
+                return await self.part(contribution)
+        return None
 
     async def middleware_parts(self, around: str) -> Sequence[Any]:
         """The live middleware around `model` or `tool`, outermost first."""

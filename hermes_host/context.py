@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hermes_host.errors import NotFound, PluginError
@@ -35,8 +35,10 @@ def private_directory(path: Path) -> Path:
 class Services:
     """What plugins offer each other at run time, found by protocol and never by a plugin's name."""
 
-    def __init__(self) -> None:
+    def __init__(self, find: Callable[[type[Any]], Awaitable[Any]] | None = None) -> None:
+        """`find` makes the part for a protocol that nobody has provided by hand, or gives None."""
         self._parts: dict[type[Any], Any] = {}
+        self._find = find
 
     def provide(self, protocol: type[T], part: T) -> None:
         """Offer `part` as the one implementation of `protocol`. Raises `PluginError` when there is one already."""
@@ -44,16 +46,23 @@ class Services:
             raise PluginError(f"Two plugins offer the service {protocol.__name__!r}.")
         self._parts[protocol] = part
 
-    def get(self, protocol: type[T]) -> T:
-        """The part that implements `protocol`. Raises `NotFound` when no installed plugin offers it."""
-        try:
-            part: T = self._parts[protocol]
-        except KeyError:
+    async def get(self, protocol: type[T]) -> T:
+        """The part that implements `protocol`, made at first use. Raises `NotFound` when no plugin offers it."""
+        part = await self.find(protocol)
+        if part is None:
             raise NotFound(
                 f"No installed plugin offers the service {protocol.__name__!r}.",
                 remedy="See `hermes plugins list`.",
-            ) from None
+            )
         return part
+
+    async def find(self, protocol: type[T]) -> T | None:
+        """The part that implements `protocol`, or None when no plugin offers it."""
+        if protocol not in self._parts and self._find is not None:
+            part = await self._find(protocol)
+            if part is not None:
+                self._parts.setdefault(protocol, part)
+        return self._parts.get(protocol)
 
 
 class PluginContext:
@@ -100,6 +109,17 @@ class PluginContext:
                 remedy="Add it to PluginInfo.secrets.",
             )
         return self._secret(name) if self._secret is not None else ""
+
+    def with_secrets(self, secret: Callable[[str], str]) -> PluginContext:
+        """The same context with another source of the declared secrets, as pools of keys need it."""
+        return PluginContext(
+            self.plugin,
+            home=self.home,
+            section=self._section,
+            secret=secret,
+            declared_secrets=self._declared,
+            services=self.services,
+        )
 
     @property
     def state_directory(self) -> Path:

@@ -8,6 +8,7 @@
     │   └── PluginUnavailable       it needs a package that is not installed
     ├── NotFound                    a provider, model, session, tool … of that name does not exist
     ├── SessionError                a session cannot be used (locked, damaged)
+    ├── BudgetExceeded              a limit the user set on money, tokens or steps is reached
     ├── Denied                      policy or a person refused
     ├── Unsupported                 the part does not have that feature
     ├── ToolError                   for the model to read: the call failed, and how to do better
@@ -29,6 +30,7 @@ from __future__ import annotations
 __all__ = [
     "AuthFailed",
     "BadRequest",
+    "BudgetExceeded",
     "ConfigError",
     "ConnectionLost",
     "ContentRefused",
@@ -78,6 +80,10 @@ class NotFound(HermesError):
 
 class SessionError(HermesError):
     """A session cannot be opened, read or written."""
+
+
+class BudgetExceeded(HermesError):
+    """A limit the user set is reached; nothing was sent."""
 
 
 class Denied(HermesError):

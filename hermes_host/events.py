@@ -15,6 +15,7 @@ from hermes_host.messages import Message, ToolResult
 from hermes_host.stream import Usage
 
 __all__ = [
+    "AnswerRestarted",
     "ApprovalDecided",
     "ApprovalRequested",
     "Event",
@@ -22,6 +23,7 @@ __all__ = [
     "Notice",
     "Outcome",
     "ReasoningDelta",
+    "Responding",
     "SegmentFinished",
     "SteeringAdded",
     "StepFinished",
@@ -55,6 +57,18 @@ class TurnStarted(_Event, frozen=True):
     turn_id: str
     model: str
     """`provider:model`."""
+
+
+class Responding(_Event, frozen=True):
+    """The model has begun to answer: the first sign of life of a step, of whatever kind."""
+
+    kind: Literal["text", "reasoning", "tool_call", "media"]
+
+
+class AnswerRestarted(_Event, frozen=True):
+    """The deltas since the last `SegmentFinished` do not count: the connection broke and the answer begins anew."""
+
+    reason: str
 
 
 class TextDelta(_Event, frozen=True, gc=False):
@@ -176,6 +190,8 @@ class TurnFinished(_Event, frozen=True):
 
 Event = (
     TurnStarted
+    | Responding
+    | AnswerRestarted
     | TextDelta
     | ReasoningDelta
     | SegmentFinished

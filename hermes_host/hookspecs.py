@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         PluginInfo,
         PromptSectionSpec,
         ProviderSpec,
+        ServiceSpec,
         SessionStoreSpec,
         SlashCommandSpec,
         TerminalSpec,
@@ -153,6 +154,20 @@ def hermes_prompt_sections() -> Iterable[PromptSectionSpec]:
         @hookimpl
         def hermes_prompt_sections():
             yield PromptSectionSpec(name="season", summary="The season", target="hermes_weather.prompt:season")
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def hermes_services() -> Iterable[ServiceSpec]:
+    """Yield what the plugin does for other plugins, found by protocol.
+
+    Example::
+
+        @hookimpl
+        def hermes_services():
+            yield ServiceSpec(name="catalog", summary="Facts about models", provides="hermes_host.services:Catalog",
+                              target="hermes_acme.catalog:connect")
     """
     raise NotImplementedError
 

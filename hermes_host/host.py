@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from hermes_host.agent.approvals import Rules
     from hermes_host.agent.session import Session
+    from hermes_host.model_calls import ModelCalls
     from hermes_host.protocols import Approver, Questioner, SessionStore, SessionWriter
     from hermes_host.specs import (
         Effect,
@@ -77,6 +78,13 @@ class Host(Catalogue):
             return await self.part(self.terminal_backends.get(name))
 
         return Terminals(connect, default=settings.backend, results=self.home / "cache" / "results")
+
+    @cached_property
+    def model_calls(self) -> ModelCalls:
+        """Where models are called."""
+        from hermes_host.model_calls import ModelCalls
+
+        return ModelCalls(self)
 
     @cached_property
     def sessions(self) -> SessionStore:
@@ -200,6 +208,10 @@ class Host(Catalogue):
         await notify(self.plugins, "hermes_session_started", session=session.context)
         return session
 
+    def session(self, session_id: str) -> Session | None:
+        """The live session of that id, or None."""
+        return next((session for session in self._sessions if session.id == session_id), None)
+
     async def preload(self, session: Session) -> None:
         """Import and build what the first turn needs, while the user still types. Faults wait for the turn."""
         try:
@@ -253,6 +265,8 @@ class Host(Catalogue):
             await session.close()
         if "terminals" in self.__dict__:
             await self.terminals.aclose()
+        if "model_calls" in self.__dict__:
+            await self.model_calls.aclose()
         for part in list(self._parts.values()):
             close = getattr(part, "aclose", None) if not isinstance(part, type) else None
             if close is not None:

@@ -77,6 +77,12 @@ class ModelRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     model: str
     messages: Sequence[Message]
+    provider: str = ""
+    """The name of the provider to ask; middleware may change it together with `model`."""
+    credential: str = ""
+    """The name of the secret to use in place of the provider's own; empty: the provider's choice."""
+    purpose: str = "turn"
+    """What the answer is for: `turn`, or the name of an auxiliary task such as `compression` or `title`."""
     system: str = ""
     tools: tuple[ToolDefinition, ...] = ()
     settings: ModelSettings = ModelSettings()

@@ -37,6 +37,7 @@ __all__ = [
     "ProviderSpec",
     "SecretSpec",
     "SectionSpec",
+    "ServiceSpec",
     "SessionStoreSpec",
     "SlashCommandSpec",
     "Spec",
@@ -178,6 +179,20 @@ class PromptSectionSpec(msgspec.Struct, frozen=True, kw_only=True):
     priority: int = 0
 
 
+class ServiceSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """Something a plugin does for other plugins. Target: `(context: PluginContext, spec) -> part`, sync or async.
+
+    Made when somebody first asks for it by `await context.services.get(Protocol)`.
+    """
+
+    name: str
+    summary: str
+    provides: str
+    """The protocol it implements, as `"package.module:Protocol"`; one of `hermes_host.services` where that has it."""
+    target: str
+    priority: int = 0
+
+
 class CommandSpec(msgspec.Struct, frozen=True, kw_only=True):
     """A command `hermes NAME`. Target: a `click.Command`."""
 
@@ -242,6 +257,7 @@ Spec = (
     | TerminalSpec
     | SessionStoreSpec
     | PromptSectionSpec
+    | ServiceSpec
     | CommandSpec
     | SlashCommandSpec
     | MiddlewareSpec

@@ -7,6 +7,7 @@ The grammar, checked by `hermes_host.testing` for every provider:
 * the deltas of a part, joined, are its text (of a tool call: the JSON text of its arguments, `ToolCall.raw`);
 * `UsageReported` may come at any time; the last one counts;
 * exactly one `MessageEnded` comes, last, and its message consists of the ended parts;
+* `AttemptDiscarded` voids everything before it: the answer begins anew with part 0;
 * failures are raised as `ProviderError`, never yielded; cancelling the iterator closes the connection.
 """
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 __all__ = [
+    "AttemptDiscarded",
     "MessageEnded",
     "PartDelta",
     "PartEnded",
@@ -97,6 +99,12 @@ class ProviderNotice(msgspec.Struct, frozen=True):
     code: str = ""
 
 
+class AttemptDiscarded(msgspec.Struct, frozen=True):
+    """What came so far does not count: the answer is asked for again. `reason` is one plain sentence."""
+
+    reason: str
+
+
 class MessageEnded(msgspec.Struct, frozen=True):
     """The end of the stream: the whole message, why it ended, and what it cost."""
 
@@ -105,7 +113,7 @@ class MessageEnded(msgspec.Struct, frozen=True):
     usage: Usage
 
 
-ProviderEvent = PartStarted | PartDelta | PartEnded | UsageReported | ProviderNotice | MessageEnded
+ProviderEvent = PartStarted | PartDelta | PartEnded | UsageReported | ProviderNotice | AttemptDiscarded | MessageEnded
 
 
 async def fold(events: AsyncIterator[ProviderEvent]) -> MessageEnded:

@@ -15,12 +15,40 @@ if TYPE_CHECKING:
 
     from hermes_host.protocols import SessionRecord
 
-__all__ = ["messages_of", "open_calls", "recorded_state", "settle", "usage_of", "with_unique_calls"]
+__all__ = [
+    "REMOVED",
+    "messages_of",
+    "numbered_messages",
+    "open_calls",
+    "recorded_state",
+    "settle",
+    "usage_of",
+    "with_unique_calls",
+]
 
 
-def messages_of(records: Iterable[SessionRecord]) -> list[Message]:
-    """The messages, oldest first."""
-    return [record.message for record in records if record.kind == "message" and record.message is not None]
+REMOVED = "host.removed"
+"""The state record with the ids of the messages that `/undo` took out of the conversation; the log keeps them."""
+
+
+def messages_of(records: Sequence[SessionRecord]) -> list[Message]:
+    """The messages that count, oldest first."""
+    return [message for _, message in numbered_messages(records)]
+
+
+def numbered_messages(records: Sequence[SessionRecord]) -> list[tuple[str, Message]]:
+    """The messages that count with the ids of their records, oldest first."""
+    removed = {
+        str(identity)
+        for record in records
+        if record.kind == "state" and record.name == REMOVED
+        for identity in record.data.get("records", ())
+    }
+    return [
+        (record.id, record.message)
+        for record in records
+        if record.kind == "message" and record.message is not None and record.id not in removed
+    ]
 
 
 def usage_of(records: Iterable[SessionRecord]) -> Usage:
@@ -54,7 +82,7 @@ def settle(records: Sequence[SessionRecord]) -> Message | None:
     calls = open_calls(messages)
     if not calls:
         return None
-    last_message = max(index for index, record in enumerate(records) if record.kind == "message")
+    last_message = max(index for index, record in enumerate(records) if record.message is messages[-1])
     records = records[last_message:]  # ids of calls are the vendor's; some repeat them from turn to turn
     begun = {record.call_id for record in records if record.kind == "tool_started"}
     stored = {

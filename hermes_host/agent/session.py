@@ -10,13 +10,13 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Literal
 
 from hermes_host.agent.approvals import ApprovalGate
-from hermes_host.agent.history import messages_of, recorded_state, settle, usage_of
+from hermes_host.agent.history import REMOVED, numbered_messages, recorded_state, settle, usage_of
 from hermes_host.agent.prompt import assemble
 from hermes_host.agent.toolbox import Toolbox
 from hermes_host.agent.turn import Turn
 from hermes_host.agent.watch import LoopWatch
 from hermes_host.context import SessionContext
-from hermes_host.dispatch import chain_model, notify
+from hermes_host.dispatch import notify
 from hermes_host.errors import NotFound, SessionError, Unsupported
 from hermes_host.messages import Message, user_message
 from hermes_host.protocols import (
@@ -65,7 +65,9 @@ class Session:
         self._writer = writer
         self._provider = provider
         self.model_name = model_name
-        self._messages: list[Message] = messages_of(records)
+        numbered = numbered_messages(records)
+        self._messages: list[Message] = [message for _, message in numbered]
+        self._record_ids: list[str] = [record_id for record_id, _ in numbered]
         self.usage: Usage = usage_of(records)
         self.context = SessionContext(
             writer.info.id,
@@ -94,7 +96,7 @@ class Session:
             questioner=questioner,
             started=self._tool_started,
         )
-        self._live: Provider | None = None
+        self._prepared = False
         self._turn: Turn | None = None
         self._task: asyncio.Task[None] | None = None
         self._closed = False
@@ -197,12 +199,11 @@ class Session:
 
     async def prepare(self) -> None:
         """Build what the first request needs: provider, model name, system prompt."""
-        if self._live is None:
+        if not self._prepared:
             live: Provider = await self.host.part(self._provider)
             if not self.model_name:
                 self.model_name = await self._only_model(live)
-            self._live = live
-            self._stream = chain_model(await self.host.middleware_parts("model"), live.stream)
+            self._prepared = True
             self.toolbox.use_middleware(await self.host.middleware_parts("tool"))
         if not self.system:
             self.system = await assemble(self.host, self)
@@ -210,7 +211,7 @@ class Session:
 
     def stream(self, request: ModelRequest) -> AsyncIterator[ProviderEvent]:
         """Ask the model, through the middleware."""
-        return self._stream(request)
+        return self.host.model_calls.stream(request)
 
     async def _only_model(self, provider: Provider) -> str:
         name = self._provider.name
@@ -234,7 +235,7 @@ class Session:
         provider, model_name = self.host.resolve_model(reference, default_provider=self._provider.name)
         live: Provider = await self.host.part(provider)
         name = model_name or await self._only_model(live)
-        self._provider, self.model_name, self._live = provider, name, None
+        self._provider, self.model_name = provider, name
         self.context.record("host.model", {"model": self.model})
 
     # ------------------------------------------------------------------------------------------------ the log
@@ -243,6 +244,7 @@ class Session:
         """Store a message, then add it to the conversation; gives its record's id."""
         record_id = self.record("message", turn_id, message=message)
         self._messages.append(message)
+        self._record_ids.append(record_id)
         return record_id
 
     def record(
@@ -266,6 +268,22 @@ class Session:
         results = settle(records)
         if results is not None:
             self.append(results, "")
+
+    def undo(self) -> Message | None:
+        """Take the last user message and all that followed out of the conversation; gives it, or None if there is none.
+
+        The log keeps what was taken out. Raises `SessionError` while a turn runs.
+        """
+        if self._turn is not None:
+            raise SessionError("A turn is running.", remedy="Interrupt it first.")
+        place = next((i for i in reversed(range(len(self._messages))) if self._messages[i].role == "user"), None)
+        if place is None:
+            return None
+        taken = self._messages[place]
+        removed = [*self.context.recorded(REMOVED).get("records", ()), *self._record_ids[place:]]
+        self.context.record(REMOVED, {"records": removed})
+        del self._messages[place:], self._record_ids[place:]
+        return taken
 
     def rename(self, title: str) -> str:
         """Give the conversation a title; gives the one really set."""

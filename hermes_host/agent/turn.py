@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING
 
 from hermes_host.agent.channel import Channel
 from hermes_host.agent.history import with_unique_calls
-from hermes_host.errors import HermesError, InvalidResponse
+from hermes_host.agent.repeats import Repeats
+from hermes_host.errors import BudgetExceeded, HermesError, InvalidResponse
 from hermes_host.events import (
+    AnswerRestarted,
     MessageAdded,
     Notice,
     Outcome,
+    Responding,
     SegmentFinished,
     SteeringAdded,
     StepFinished,
@@ -29,6 +32,7 @@ from hermes_host.events import (
 from hermes_host.messages import Message, Part, Reasoning, Text, ToolCall, ToolResult, tool_message, user_message
 from hermes_host.protocols import ModelRequest, ModelSettings
 from hermes_host.stream import (
+    AttemptDiscarded,
     MessageEnded,
     PartDelta,
     PartEnded,
@@ -74,6 +78,8 @@ class Turn:
         self._kind = ""
         self._results: dict[str, ToolResult] = {}
         self._noted = 0.0
+        self._error = ""
+        self._repeats = Repeats()
 
     # ------------------------------------------------------------------------------------------------ the turn
 
@@ -82,12 +88,15 @@ class Turn:
         try:
             async with asyncio.timeout_at(_loop_time(self._deadline)):
                 outcome = await self._run()
-            self._finish(outcome)
+            self._finish(outcome, self._error, "RepeatedCall" if self._error else "")
         except asyncio.CancelledError:
             self.abandon()
         except TimeoutError:
             self._settle()
             self._finish("budget", "The turn's time is up.", "TimeoutError")
+        except BudgetExceeded as error:
+            self._settle()
+            self._finish("budget", str(error), type(error).__name__)
         except HermesError as error:
             self._settle()
             self._finish("failed", str(error), type(error).__name__)
@@ -107,6 +116,8 @@ class Turn:
             if ended.message.tool_calls:
                 await self._call_tools(ended.message.tool_calls)
                 self._step_finished()
+                if self._repeats.hopeless:
+                    return self._stop_repeating()
                 continue
             self._step_finished()
             if ended.stop_reason == "length":
@@ -116,6 +127,12 @@ class Turn:
             if not session.steering:
                 return "completed"
         return await self._out_of_budget()
+
+    def _stop_repeating(self) -> Outcome:
+        text = f"The model made the same failing call {self._repeats.count} times in a row, so the turn was stopped."
+        self.channel.put(Notice(text=text, level="error", code="repeated_call"))
+        self._error = f"{text} Say what to do differently, or try another model."
+        return "failed"
 
     async def _out_of_budget(self) -> Outcome:
         await self._ask(ModelSettings(tool_choice="none"))
@@ -141,6 +158,7 @@ class Turn:
         self._step_usage = Usage()
         self._steps += 1
         request = ModelRequest(
+            provider=session.provider.name,
             model=session.model_name,
             messages=tuple(session.messages),
             system=session.system,
@@ -164,6 +182,7 @@ class Turn:
         ended: MessageEnded | None = None
         channel = self.channel
         write: Callable[[str], None] | None = None
+        begun = False
         async for event in events:
             if type(event) is PartDelta:
                 if write is not None:
@@ -172,6 +191,9 @@ class Turn:
                     if len(self._piece) & 0xFF == 0:
                         await channel.room()
             elif type(event) is PartStarted:
+                if not begun:
+                    begun = True
+                    channel.put(Responding(kind=event.kind))
                 self._piece, self._kind = [], event.kind
                 write = {"text": channel.text, "reasoning": channel.reasoning}.get(event.kind)
                 if event.kind == "tool_call":
@@ -183,10 +205,15 @@ class Turn:
                 ended = event
             elif type(event) is UsageReported:
                 self._step_usage = event.usage
+            elif type(event) is AttemptDiscarded:
+                self._partial, self._piece, self._kind, write = [], [], "", None
+                channel.put(AnswerRestarted(reason=event.reason))
             elif type(event) is ProviderNotice:
                 channel.put(Notice(text=event.text, code=event.code))
         if ended is None:
             raise InvalidResponse("The model's stream ended without an end-of-message event.")
+        if not ended.message.parts and ended.stop_reason == "end":
+            raise InvalidResponse("The model gave an empty answer.", remedy="Ask again, or try another model.")
         return ended
 
     # ------------------------------------------------------------------------------------------------ the tools
@@ -218,11 +245,12 @@ class Turn:
         if self.finished is not None:
             raise asyncio.CancelledError
         self._results[call.id] = result
+        self._repeats.see(call, result)
         if several:
             self._session.record("tool_finished", self.id, call_id=call.id, message=tool_message(result))
 
     def _add_results(self, results: list[ToolResult]) -> None:
-        note = self._budget_note()
+        note = " ".join(filter(None, (self._repeats.note(), self._budget_note())))
         if note:
             last = results[-1]
             content = (*last.content, Text(text=f"\n\n[{note}]"))

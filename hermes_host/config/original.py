@@ -61,7 +61,6 @@ FEATURES: Final = {
     "provider_routing": "the OpenRouter provider",
     "fallback_model": "model fallback",
     "custom_providers": "custom providers",
-    "auxiliary": "auxiliary models",
     "privacy": "the messaging gateway",
     "tts": "speech output",
     "stt": "speech recognition",

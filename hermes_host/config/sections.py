@@ -119,6 +119,20 @@ Toolsets = Annotated[
     list[str], Meta(description="The toolsets of surfaces without an entry in platform_toolsets; empty: their default.")
 ]
 
+
+class AuxiliaryTask(msgspec.Struct, frozen=True, kw_only=True):
+    """The model for one kind of side work."""
+
+    provider: Annotated[str, Meta(description="The provider; empty, `auto` or `main`: that of the conversation.")] = ""
+    model: Annotated[str, Meta(description="The model; empty: that of the conversation.")] = ""
+    timeout: Annotated[float, Meta(description="Seconds an answer may take.", gt=0)] = 120.0
+
+
+Auxiliary = Annotated[
+    dict[str, AuxiliaryTask],
+    Meta(description="Models for side work by task: vision, compression, title, session_search, web_extract …"),
+]
+
 Timezone = Annotated[
     str,
     Meta(description="The time zone the model is told, such as Europe/Berlin; empty: this machine's.", extra=_PROJECT),
@@ -134,5 +148,6 @@ HOST_SECTIONS: dict[str, Any] = {
     "display": DisplaySection,
     "toolsets": Toolsets,
     "platform_toolsets": PlatformToolsets,
+    "auxiliary": Auxiliary,
     "timezone": Timezone,
 }

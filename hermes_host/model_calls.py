@@ -1,0 +1,122 @@
+"""The one place where models are called: every request, of a turn or of side work, passes the same middleware."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from hermes_host.dispatch import chain_model
+from hermes_host.errors import ConnectionLost, NotFound
+from hermes_host.protocols import ModelRequest, ModelSettings, Provider
+from hermes_host.stream import MessageEnded, ProviderEvent, fold
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from hermes_host.context import PluginContext
+    from hermes_host.host import Host
+    from hermes_host.messages import Message
+    from hermes_host.registry import Contribution
+    from hermes_host.specs import ProviderSpec
+
+__all__ = ["ModelCalls"]
+
+
+class ModelCalls:
+    """Calls models for one host; implements the service `Auxiliary`."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._pooled: dict[tuple[str, str], Provider] = {}
+        self._chain: Any = None
+
+    async def stream(self, request: ModelRequest) -> AsyncIterator[ProviderEvent]:
+        """Answer a request; `request.provider` says whom to ask. Raises `ProviderError`, `NotFound`."""
+        if self._chain is None:
+            self._chain = chain_model(await self._host.middleware_parts("model"), self._ask_provider)
+        events = self._chain(request)
+        try:
+            async for event in events:
+                yield event
+        finally:
+            await events.aclose()
+
+    async def _ask_provider(self, request: ModelRequest) -> AsyncIterator[ProviderEvent]:
+        provider = await self.provider(request.provider, request.credential)
+        events: Any = provider.stream(request)
+        try:
+            async for event in events:
+                yield event
+        finally:
+            await events.aclose()
+
+    async def provider(self, name: str, credential: str = "") -> Provider:
+        """The live provider; with `credential`, one of its own that uses that secret as its key."""
+        contribution: Contribution[ProviderSpec] = self._host.providers.get(name)
+        if not credential:
+            part: Provider = await self._host.part(contribution)
+            return part
+        key = (contribution.name, credential)
+        if key not in self._pooled:
+            make = self._host.target(contribution, contribution.spec.target)
+            made = make(self._with_credential(contribution, credential), contribution.spec)
+            self._pooled[key] = await made if hasattr(made, "__await__") else made
+        return self._pooled[key]
+
+    def _with_credential(self, contribution: Contribution[ProviderSpec], credential: str) -> PluginContext:
+        """The plugin's context, in which the provider's own key has the value of another secret."""
+        own = frozenset(contribution.spec.secrets)
+        context = self._host.context(contribution.plugin)
+
+        def secret(name: str) -> str:
+            return self._host.secrets.get(credential if name in own else name)
+
+        return context.with_secrets(secret)
+
+    async def ask(
+        self,
+        task: str,
+        messages: Sequence[Message],
+        *,
+        system: str = "",
+        session_id: str = "",
+        settings: ModelSettings | None = None,
+        timeout: float | None = None,
+    ) -> MessageEnded:
+        """See `hermes_host.services.Auxiliary`."""
+        setting = self._host.config.section("auxiliary").get(task)
+        provider, model = self._model_for(setting, session_id)
+        seconds = timeout if timeout is not None else (setting.timeout if setting else 120.0)
+        request = ModelRequest(
+            provider=provider,
+            model=model,
+            messages=tuple(messages),
+            system=system,
+            settings=settings or ModelSettings(),
+            session_id=session_id,
+            purpose=task,
+            timeout=seconds,
+        )
+        try:
+            async with asyncio.timeout(seconds):
+                return await fold(self.stream(request))
+        except TimeoutError:
+            raise ConnectionLost(f"The model for {task} did not answer within {seconds:g} s.") from None
+
+    def _model_for(self, setting: Any, session_id: str) -> tuple[str, str]:
+        if setting and (setting.model or setting.provider not in ("", "auto", "main")):
+            chosen, model = self._host.resolve_model(setting.model, setting.provider)
+            return chosen.name, model
+        session = self._host.session(session_id)
+        if session is not None:
+            return session.provider.name, session.model_name
+        chosen, model = self._host.resolve_model()
+        if not model:
+            raise NotFound("No model is chosen for side work.", remedy="Set `auxiliary.TASK.model`.")
+        return chosen.name, model
+
+    async def aclose(self) -> None:
+        """Close the providers made for other keys."""
+        for provider in self._pooled.values():
+            await provider.aclose()
+        self._pooled.clear()

@@ -57,6 +57,9 @@ def parse(text: str, *, home: str = "") -> Compound:
     root = grammar().parse(source).root_node
     if root.has_error:
         raise Unreadable("it is no complete shell script")
+    outside = source[: root.start_byte] + source[root.end_byte :]
+    if outside.replace(b"\\\n", b"").strip(b" \t\n"):
+        raise Unreadable("part of it is not understood")
     try:
         return Builder(source, home).sequence(root)
     except RecursionError:
@@ -213,9 +216,9 @@ class Builder:
             raise Unreadable("part of it is not understood")
 
     def _check_comment(self, node: TreeNode) -> None:
-        """A comment begins where a word would; a `#` after a continued line belongs to the word before."""
+        """A comment begins where a word would; a `#` after an escaped blank or line break belongs to the word before."""
         before = self.source[: node.start_byte]
-        if before[-1:] not in b" \t\n;&|()" or before.endswith(b"\\\n") or "\n" in self.text(node):
+        if before[-1:] not in b" \t\n;&|()" or before[-2:-1] == b"\\" or "\n" in self.text(node):
             raise Unreadable("its comments are unusual")
 
     def _simple(self, node: TreeNode) -> Simple:

@@ -86,14 +86,14 @@ class Access:
 
     def remember(self, located: Iterable[Located]) -> None:
         """Note what the assessment of this call was about."""
-        assessed: dict[str, frozenset[str]] = self._call.session.memory.setdefault(_ASSESSED, {})
-        assessed[self._call.call_id] = frozenset(each.path for each in located)
+        assessed: dict[tuple[str, str], frozenset[str]] = self._call.session.memory.setdefault(_ASSESSED, {})
+        assessed[self._call.turn_id, self._call.call_id] = frozenset(each.path for each in located)
         while len(assessed) > _ASSESSED_KEPT:
             del assessed[next(iter(assessed))]
 
     def enforce(self, located: Sequence[Located]) -> None:
         """Refuse what is denied, and what is not what was assessed."""
-        assessed = self._call.session.memory.get(_ASSESSED, {}).get(self._call.call_id)
+        assessed = self._call.session.memory.get(_ASSESSED, {}).get((self._call.turn_id, self._call.call_id))
         for each in located:
             each.refuse_denied()
             if assessed is not None and each.path not in assessed:

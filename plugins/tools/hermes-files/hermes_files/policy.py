@@ -12,6 +12,7 @@ whether or not the file exists, and for everything below a protected directory.
 from __future__ import annotations
 
 import posixpath
+import re
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
@@ -35,6 +36,8 @@ class Judgement(NamedTuple):
 
 
 ALLOWED = Judgement("allow")
+_DEVICE_PREFIX = re.compile(r"^(?:\\\\[?.]|\\\?\?)\\")
+"""How Windows spells a path that is taken literally: `\\\\?\\`, `\\\\.\\`, `\\??\\`."""
 _RANK = {"allow": 0, "ask": 1, "deny": 2}
 
 
@@ -66,6 +69,7 @@ def fold(path: str) -> tuple[str, ...]:
     if not path.isascii():
         path = unicodedata.normalize("NFC", unicodedata.normalize("NFD", path).casefold())
         path = "".join(char for char in path if unicodedata.category(char) not in ("Cf", "Cc"))
+    path = _DEVICE_PREFIX.sub("/", path)
     parts: list[str] = []
     for part in path.lower().replace("\\", "/").split("/"):
         part = part.split(":", 1)[0].rstrip(" .") if part != ".." else part

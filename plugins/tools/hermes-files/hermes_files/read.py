@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["load", "read_file", "read_text"]
 
 _LINE_SHOWN = 2000
-_CHARACTERS_SHOWN = 100_000
+_CHARACTERS_SHOWN = 90_000
 _HEAD = 8192
 _HEAD_FIRST = 1024 * 1024
 _LISTED = 40

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from hermes_files.replace import plan
 from hermes_files.text import Document, Edit, NotText, decode
-from hermes_host.errors import ToolError
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
+
+from hermes_host.errors import ToolError
 
 _WORDS = st.sampled_from(["alpha", "βήτα", "日本", "x", "", "  indented", "tab\there", "naïve", "a\rb", "trailing  "])
 _ENDINGS = st.sampled_from(["\n", "\r\n"])
@@ -102,7 +103,11 @@ async def test_a_hundred_thousand_lines_with_crlf_and_long_lines_lose_nothing(se
 
 @pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "cp1251", "shift_jis", "gb18030", "utf-16", "utf-8-sig"])
 async def test_a_patch_keeps_the_encoding(session, encoding):
-    words = {"cp1251": "Привет, как дела сегодня", "shift_jis": "これはテストです", "gb18030": "这是一个测试文件中文内容"}
+    words = {
+        "cp1251": "Привет, как дела сегодня",
+        "shift_jis": "これはテストです",
+        "gb18030": "这是一个测试文件中文内容",
+    }
     line = words.get(encoding, "Grüße aus Köln")
     text = f"{line}\nold value\n{line}\n"
     path = session.write("a.txt", text.encode(encoding))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 
 import pytest
+
 from hermes_host.errors import ToolError
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from hermes_host.errors import ToolError
 
 
@@ -9,7 +10,10 @@ async def apply(session, *lines):
 
 
 def snapshot(session):
-    return {str(path.relative_to(session.directory)): path.read_bytes() if path.is_file() else None for path in session.directory.rglob("*")}
+    return {
+        str(path.relative_to(session.directory)): path.read_bytes() if path.is_file() else None
+        for path in session.directory.rglob("*")
+    }
 
 
 async def refused(session, *lines):
@@ -109,7 +113,7 @@ async def test_an_error_in_the_last_section_leaves_the_first_undone(session):
     error = await refused(
         session, "*** Update File: a.txt", "@@", "-a", "+A", "*** Update File: b.txt", "@@", "-missing", "+x"
     )
-    assert "line 6 of the patch are not in b.txt" in error
+    assert "line 7 of the patch are not in b.txt" in error
 
 
 async def test_a_write_that_fails_puts_back_what_was_written(session):
@@ -146,7 +150,9 @@ async def test_ambiguous_lines_are_an_error_that_names_the_candidates(session):
 
 async def test_an_anchor_tells_equal_places_apart(session):
     path = session.write("a.py", "class A:\n    def f(self):\n        pass\nclass B:\n    def f(self):\n        pass\n")
-    await apply(session, "*** Update File: a.py", "@@ class B:", "@@     def f(self):", "-        pass", "+        go()")
+    await apply(
+        session, "*** Update File: a.py", "@@ class B:", "@@     def f(self):", "-        pass", "+        go()"
+    )
     assert path.read_text(encoding="utf-8").endswith("class B:\n    def f(self):\n        go()\n")
     assert path.read_text(encoding="utf-8").startswith("class A:\n    def f(self):\n        pass\n")
 

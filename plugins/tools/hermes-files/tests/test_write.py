@@ -4,6 +4,7 @@ import os
 import subprocess
 
 import pytest
+
 from hermes_host.errors import ToolError
 
 
@@ -174,10 +175,11 @@ async def test_an_invalid_escape_in_python_is_no_warning_of_the_host(session):
         ("one\n" * 50 + "end", "zero\n" + "one\n" * 49 + "end\n"),
     ],
 )
-async def test_the_diff_is_one_that_git_applies(session, before, after):
+def test_the_diff_is_one_that_git_applies(tmp_path, before, after):
     from hermes_files.difference import unified
 
-    path = session.write("f.txt", before)
-    (session.directory / "d.patch").write_bytes(unified(before, after, "f.txt", "f.txt").encode())
-    subprocess.run(["git", "apply", "--unsafe-paths", "d.patch"], cwd=session.directory, check=True)
+    path = tmp_path / "f.txt"
+    path.write_bytes(before.encode())
+    (tmp_path / "d.patch").write_bytes(unified(before, after, "f.txt", "f.txt").encode())
+    subprocess.run(["git", "apply", "--unsafe-paths", "d.patch"], cwd=tmp_path, check=True)
     assert path.read_bytes().decode() == after

@@ -19,7 +19,7 @@ from hermes_host.messages import Media, Message, Reasoning, Text, ToolCall, Tool
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from hermes_compatible.presets import Quirks
+    from hermes_compatible.preset import Quirks
 
 __all__ = ["wire_messages"]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hermes_compatible.presets import Quirks
+from hermes_compatible.preset import Quirks
 from hermes_compatible.provider import CompatibleProvider
 from hermes_compatible.sse import EventReader
 from hermes_compatible.thinking import ThinkSplitter

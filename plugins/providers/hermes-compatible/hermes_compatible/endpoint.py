@@ -169,7 +169,7 @@ def _named(context: PluginContext, spec: ProviderSpec, preset: Preset) -> Endpoi
         key=_usable(entry.api_key.reveal()),
         key_name=f"api_key of {name} in custom_providers",
         headers=entry.headers,
-        quirks=preset.quirks,
+        quirks=entry.quirks or preset.quirks,
         models=models,
     )
 

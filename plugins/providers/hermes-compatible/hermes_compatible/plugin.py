@@ -309,7 +309,6 @@ def _presets() -> Iterable[ProviderSpec]:
         url="https://ollama.com/download",
         reasoning="effort",
         efforts=("none", "low", "medium", "high"),
-        echo="reasoning_content",
         think_tags=True,
         read_timeout=600.0,
     )

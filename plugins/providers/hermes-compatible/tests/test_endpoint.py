@@ -255,6 +255,11 @@ async def test_named_endpoints_are_providers_of_that_name(host: Callable[..., Ho
     assert [(model.id, model.context) for model in models] == [("big", 8000), ("small", 0)]
 
 
+def test_a_named_endpoint_may_say_how_it_differs(endpoint: Resolve) -> None:
+    config = "custom_providers: [{name: mine, base_url: 'http://127.0.0.1:9/v1', quirks: {echo: reasoning_content}}]"
+    assert endpoint("mine", config).quirks.echo == "reasoning_content"
+
+
 @pytest.mark.parametrize("entries", ["text", "[1, {}, {name: 3}, {name: ''}]", "{name: x}", "[]"])
 def test_malformed_named_endpoints_do_no_harm_to_the_others(entries: str, host: Callable[..., Host]) -> None:
     providers = host(f"custom_providers: {entries}").providers

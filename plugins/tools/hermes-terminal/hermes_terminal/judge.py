@@ -18,8 +18,25 @@ from hermes_terminal.shell.syntax import parse
 __all__ = ["Judgement", "judge"]
 
 _MAX_DEPTH = 8
-_SECRET_MARKS = ("ssh", "gnupg", "shadow", "sudoers", "environ", "mem", ".env", "auth.json", "netrc", "pgpass", "credentials",
-                 ".pypirc", ".npmrc", "config", "hosts.yml", "vault-token", "*")  # fmt: skip
+_SECRET_MARKS = (
+    "ssh",
+    "gnupg",
+    "shadow",
+    "sudoers",
+    "environ",
+    "mem",
+    ".env",
+    "auth.json",
+    "netrc",
+    "pgpass",
+    "credentials",
+    ".pypirc",
+    ".npmrc",
+    "config",
+    "hosts.yml",
+    "vault-token",
+    "*",
+)
 _OWN_PROCESS = frozenset({"subshell", "pipeline", "background"})
 
 

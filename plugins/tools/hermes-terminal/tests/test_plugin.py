@@ -46,7 +46,11 @@ async def results(host: StandInHost, tmp_path: Path, *steps: Any, **options: Any
 async def test_ordinary_work_is_never_asked_about(host: StandInHost, tmp_path: Path) -> None:
     approver = ScriptedApprover()
     found = await results(
-        host, tmp_path, call(1, command="mkdir build && echo hi > build/x"), call(2, command="cat build/x; rm -r ./build"), approver=approver
+        host,
+        tmp_path,
+        call(1, command="mkdir build && echo hi > build/x"),
+        call(2, command="cat build/x; rm -r ./build"),
+        approver=approver,
     )
     assert found["call2"] == "hi\n"
     assert approver.requests == []
@@ -56,7 +60,9 @@ async def test_ordinary_work_is_never_asked_about(host: StandInHost, tmp_path: P
 async def test_a_drastic_command_waits_for_a_person_who_sees_all_of_it(host: StandInHost, tmp_path: Path) -> None:
     approver = ScriptedApprover("deny", "once")
     command = "rm -rf $UNSET_FOR_SURE/*.none; echo over"
-    found = await results(host, tmp_path, call(1, command=command), call(2, command="git push; true"), approver=approver)
+    found = await results(
+        host, tmp_path, call(1, command=command), call(2, command="git push; true"), approver=approver
+    )
     assert "over" not in found["call1"]
     assert "denied" in found["call1"]
     assert approver.requests[0].shown == command
@@ -71,7 +77,9 @@ async def test_where_nobody_can_be_asked_the_answer_is_no(host: StandInHost, tmp
 
 
 async def test_a_denial_holds_even_for_those_who_allow_everything(host: StandInHost, tmp_path: Path) -> None:
-    found = await results(host, tmp_path, call(1, command="echo x >> ~/.bashrc"), call(2, command="rm -rf ~"), yolo=True)
+    found = await results(
+        host, tmp_path, call(1, command="echo x >> ~/.bashrc"), call(2, command="rm -rf ~"), yolo=True
+    )
     assert "Denied by policy" in found["call1"]
     assert "Denied by policy" in found["call2"]
     assert not (tmp_path / ".bashrc").exists()
@@ -90,7 +98,10 @@ async def test_stop_ends_the_background_processes_and_counts_them(host: StandInH
     answer = await stop(SlashCall(name="stop", arguments="", host=host, session=session))
     assert answer.startswith("Killed 2 background processes:\n- `proc_")
     assert [job.state for job in jobs] == ["killed", "killed"]
-    assert await stop(SlashCall(name="stop", arguments="", host=host, session=session)) == "No background process is running."
+    assert (
+        await stop(SlashCall(name="stop", arguments="", host=host, session=session))
+        == "No background process is running."
+    )
 
 
 async def test_a_closed_session_leaves_no_process_behind(host: StandInHost, tmp_path: Path) -> None:

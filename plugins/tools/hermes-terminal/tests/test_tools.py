@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -12,17 +13,17 @@ from typing import Any
 
 import msgspec
 import pytest
+from hermes_terminal import plugin
+from hermes_terminal.arguments import ProcessArguments, TerminalArguments
+from hermes_terminal.assess import assess_process, assess_terminal
+from hermes_terminal.process import process
+from hermes_terminal.terminal import OUTPUT_LIMIT, terminal
 
 from hermes_host.agent.schema import struct_schema
 from hermes_host.context import SessionContext, ToolContext
 from hermes_host.errors import NotFound, ToolError
 from hermes_host.protocols import Assessment, ToolOutput
 from hermes_host.testing import StandInHost
-from hermes_terminal import plugin
-from hermes_terminal.arguments import ProcessArguments, TerminalArguments
-from hermes_terminal.assess import assess_process, assess_terminal
-from hermes_terminal.process import process
-from hermes_terminal.terminal import OUTPUT_LIMIT, terminal
 
 
 @dataclass
@@ -60,7 +61,9 @@ class Conversation:
         return content
 
     async def assess_process(self, action: str, **more: Any) -> str:
-        return (await assess_process(msgspec.convert({"action": action, **more}, ProcessArguments), self.call())).verdict
+        return (
+            await assess_process(msgspec.convert({"action": action, **more}, ProcessArguments), self.call())
+        ).verdict
 
     async def job(self, command: str, **more: Any) -> str:
         answer = await self.text(command, background=True, **more)
@@ -91,7 +94,7 @@ async def test_an_exit_code_is_named_with_its_usual_meaning(conversation: Conver
     missing = await conversation.run("no-such-program-here")
     assert missing.is_error
     assert "[exit 127: a command was not found" in str(missing.content)
-    Path(conversation.context.directory, "plain").write_text("x", encoding="utf-8")
+    await conversation.run("echo x > plain")
     assert "[exit 126: it was found but could not be executed" in await conversation.text("./plain")
     assert "[exit 137: killed" in await conversation.text("bash -c 'kill -9 $$'")
     assert "[exit 139: segmentation fault" in await conversation.text("bash -c 'kill -11 $$'")
@@ -106,7 +109,7 @@ async def test_directory_and_variables_stay(conversation: Conversation) -> None:
 async def test_a_working_directory_that_does_not_exist_is_said_and_nothing_runs(conversation: Conversation) -> None:
     with pytest.raises(ToolError, match="no directory '/nope'.*Nothing was executed.*pass another workdir"):
         await conversation.run("touch done", workdir="/nope")
-    assert not Path(conversation.context.directory, "done").exists()
+    assert await conversation.text("ls") == "[no output]"
 
 
 async def test_a_time_out_keeps_the_output_and_says_how_to_go_on(conversation: Conversation) -> None:
@@ -139,7 +142,7 @@ async def test_long_output_is_cut_and_the_whole_is_in_a_file(conversation: Conve
     assert content.startswith("1\n2\n")
     assert content.rstrip().endswith("100000") or "100000\n[" in content
     kept = next(word for word in content.replace("]", " ").split() if word.startswith("/") and word.endswith(".txt"))
-    assert Path(kept).read_text(encoding="utf-8").count("\n") == 100_000
+    assert (await conversation.text(f"wc -l < {kept}")).strip() == "100000"
     assert Path(kept).is_relative_to(conversation.host.home)
 
 
@@ -156,11 +159,8 @@ async def test_output_is_shown_while_the_command_runs(conversation: Conversation
 
 
 async def test_sudo_without_a_password_is_explained(conversation: Conversation) -> None:
-    folder = Path(conversation.context.directory, "bin")
-    folder.mkdir()
-    fake = folder / "sudo"
-    fake.write_text("#!/bin/sh\necho 'sudo: a terminal is required to read the password' >&2\nexit 1\n", encoding="utf-8")
-    fake.chmod(0o755)
+    script = "echo 'sudo: a terminal is required to read the password' >&2; exit 1"
+    await conversation.run(f"mkdir bin; echo {shlex.quote(script)} > bin/sudo; chmod +x bin/sudo")
     answer = await conversation.text("PATH=$PWD/bin:$PATH sudo cat sudo.txt")
     assert "[exit 1; sudo needs a password, and nobody can type one here: ask the user" in answer
 
@@ -269,7 +269,9 @@ async def test_what_is_typed_into_a_shell_is_judged_as_a_command(conversation: C
     assert await conversation.assess_process("kill", session_id=job) == "allow"
 
 
-async def test_what_is_typed_into_an_interpreter_needs_consent_and_into_a_filter_does_not(conversation: Conversation) -> None:
+async def test_what_is_typed_into_an_interpreter_needs_consent_and_into_a_filter_does_not(
+    conversation: Conversation,
+) -> None:
     interpreter = await conversation.job("python3 -i")
     assert await conversation.assess_process("submit", session_id=interpreter, data="1") == "ask"
     plain = await conversation.job("cat")
@@ -294,9 +296,9 @@ async def test_a_plain_result_costs_less_than_one_in_json(conversation: Conversa
         assert len(str(plain.content)) < len(as_json)
 
 
-@pytest.mark.parametrize("arguments", [{"command": "ls", "cwd": "/"}, {"command": ""}, {"command": "ls", "timeout": 0}, {}])
+@pytest.mark.parametrize(
+    "arguments", [{"command": "ls", "cwd": "/"}, {"command": ""}, {"command": "ls", "timeout": 0}, {}]
+)
 def test_arguments_that_do_not_fit_are_refused(arguments: dict[str, Any]) -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert(arguments, TerminalArguments)
-
-

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from hermes_terminal.rules.case import Arguments, Case
+from typing import TYPE_CHECKING
+
 from hermes_terminal.rules.program import Program, commands
+
+if TYPE_CHECKING:
+    from hermes_terminal.rules.case import Arguments, Case
 
 __all__ = ["PROGRAMS"]
 
@@ -75,19 +79,50 @@ _NODE_INSTALL = Program(
 )
 _NODE_RUN = Program(runs=True, variables=True, asks={"--script-shell": _OTHER_RUNNER})
 _NODE = Program(
-    asks={**dict.fromkeys(("--script-shell", "--prefix", "-C", "--userconfig", "--globalconfig"), _OTHER_RUNNER), **dict.fromkeys(("-g", "--global"), _INSTALLS)},
+    asks={
+        **dict.fromkeys(("--script-shell", "--prefix", "-C", "--userconfig", "--globalconfig"), _OTHER_RUNNER),
+        **dict.fromkeys(("-g", "--global"), _INSTALLS),
+    },
     variables=False,
     commands=commands(
-        "ls list ll outdated view info show search why explain audit pack root bin prefix help version doctor fund ping -v",
-        test=_NODE_RUN, t=_NODE_RUN, tst=_NODE_RUN, start=_NODE_RUN, run=_NODE_RUN, run_script=_NODE_RUN, build=_NODE_RUN, lint=_NODE_RUN, dev=_NODE_RUN,
-        format=_NODE_RUN, typecheck=_NODE_RUN, check=_NODE_RUN, rebuild=_NODE_RUN, dedupe=_NODE_RUN, prune="",
-        install=_NODE_INSTALL, i=_NODE_INSTALL, ci=_NODE_INSTALL, clean_install=_NODE_INSTALL,
-        add=_ADDS, update=_ADDS, upgrade=_ADDS, create="It downloads a package and runs it.", init="It may download a package and run it.",
-        exec="It may download a package and run it.", x="It may download a package and run it.", dlx="It downloads a package and runs it.",
-        uninstall=_REMOVES, remove=_REMOVES, rm=_REMOVES, un=_REMOVES,
-        publish=_PUBLISHES, unpublish=_PUBLISHES, deprecate=_PUBLISHES,
+        "ls list ll outdated view info show search why explain audit pack root bin prefix help version "
+        "doctor fund ping -v",
+        test=_NODE_RUN,
+        t=_NODE_RUN,
+        tst=_NODE_RUN,
+        start=_NODE_RUN,
+        run=_NODE_RUN,
+        run_script=_NODE_RUN,
+        build=_NODE_RUN,
+        lint=_NODE_RUN,
+        dev=_NODE_RUN,
+        format=_NODE_RUN,
+        typecheck=_NODE_RUN,
+        check=_NODE_RUN,
+        rebuild=_NODE_RUN,
+        dedupe=_NODE_RUN,
+        prune="",
+        install=_NODE_INSTALL,
+        i=_NODE_INSTALL,
+        ci=_NODE_INSTALL,
+        clean_install=_NODE_INSTALL,
+        add=_ADDS,
+        update=_ADDS,
+        upgrade=_ADDS,
+        create="It downloads a package and runs it.",
+        init="It may download a package and run it.",
+        exec="It may download a package and run it.",
+        x="It may download a package and run it.",
+        dlx="It downloads a package and runs it.",
+        uninstall=_REMOVES,
+        remove=_REMOVES,
+        rm=_REMOVES,
+        un=_REMOVES,
+        publish=_PUBLISHES,
+        unpublish=_PUBLISHES,
+        deprecate=_PUBLISHES,
     ),
-)  # fmt: skip
+)
 
 
 def _test_runner(case: Case, arguments: Arguments) -> None:
@@ -121,9 +156,10 @@ PROGRAMS: dict[str, Program] = {
         runs=True,
     ),
     "pytest py.test": Program(runs=True, variables=True, then=_writes_report, valued="-k -m -n -p -c -o -W --rootdir"),
-    "mypy ruff flake8 pylint pyright black isort coverage bandit vulture pyflakes pycodestyle pydocstyle djlint pre-commit lint-imports "
-    "shellcheck shfmt yamllint hadolint actionlint clang-format clang-tidy cppcheck golangci-lint gofmt goimports rustfmt tsc eslint "
-    "prettier jest vitest mocha biome stylelint markdownlint vale typos codespell": Program(runs=True, variables=True),
+    "mypy ruff flake8 pylint pyright black isort coverage bandit vulture pyflakes pycodestyle pydocstyle "
+    "djlint pre-commit lint-imports shellcheck shfmt yamllint hadolint actionlint clang-format clang-tidy "
+    "cppcheck golangci-lint gofmt goimports rustfmt tsc eslint prettier jest vitest mocha biome stylelint "
+    "markdownlint vale typos codespell": Program(runs=True, variables=True),
     "gcc g++ cc c++ clang clang++ rustc javac kotlinc nasm as ld ar ranlib strip": Program(
         asks={
             **dict.fromkeys(("-wrapper", "--plugin", "-B", "-specs"), _OTHER_RUNNER),
@@ -139,7 +175,8 @@ PROGRAMS: dict[str, Program] = {
         asks={"--config": _OTHER_RUNNER, "-Z": _OTHER_RUNNER},
         valued="-C --color",
         commands=commands(
-            "tree metadata search version pkgid locate-project verify-project read-manifest help fetch generate-lockfile init new -V",
+            "tree metadata search version pkgid locate-project verify-project read-manifest help fetch "
+            "generate-lockfile init new -V",
             build=_CARGO_BUILD,
             b=_CARGO_BUILD,
             check=_CARGO_BUILD,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from hermes_terminal.rules.case import Arguments, Case
 from hermes_terminal.rules.environment import judge_assignment
 from hermes_terminal.rules.program import Early, Program
 from hermes_terminal.shell.script import UNKNOWN, Word
+
+if TYPE_CHECKING:
+    from hermes_terminal.rules.case import Arguments, Case
 
 __all__ = ["PROGRAMS"]
 
@@ -69,9 +72,13 @@ def _kill(case: Case, arguments: Arguments) -> None:
         return
     if words and words[0].text in ("-s", "-n"):
         words = words[2:]
-    elif words and words[0].text.startswith("-") and words[0].text not in ("-1", "--"):
-        words = words[1:]
-    elif len(words) > 1 and words[0].text == "-1":
+    elif (
+        words
+        and words[0].text.startswith("-")
+        and words[0].text not in ("-1", "--")
+        or len(words) > 1
+        and words[0].text == "-1"
+    ):
         words = words[1:]
     for word in words:
         text = word.text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -11,6 +10,8 @@ from hermes_terminal.places import Place, matches_protected, protected
 from hermes_terminal.shell.script import UNKNOWN, Word
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from hermes_terminal.judge import Judge
 
 __all__ = ["Arguments", "Case", "Finding", "Input", "State", "Verdict", "stricter"]
@@ -146,8 +147,11 @@ class Case:
             self.judge.script(text.text, replace(self.state) if state is None else state)
 
     def split(self, valued: str = "", *, stop_early: bool = False, single: bool = False) -> Arguments:
-        """Sort the arguments. `valued` names options that take the next word, `stop_early` ends at the first other word,
-        `single` reads `-name` as one option (as `find` and `go` do)."""
+        """Sort the arguments.
+
+        `valued` names options that take the next word, `stop_early` ends at the first other word, `single` reads
+        `-name` as one option (as `find` and `go` do).
+        """
         takes = frozenset(valued.split())
         result = Arguments(rest_at=len(self.arguments))
         words = list(self.arguments)
@@ -314,8 +318,26 @@ def _show(word: Word) -> str:
     return repr(word.text.replace(UNKNOWN, "…"))
 
 
-_DISKS = ("/dev/sd", "/dev/hd", "/dev/vd", "/dev/xvd", "/dev/nvme", "/dev/mmcblk", "/dev/disk", "/dev/rdisk", "/dev/mapper", "/dev/dm-",
-          "/dev/md", "/dev/loop", "/dev/mem", "/dev/kmem", "/dev/port", "/proc/sysrq", "/dev/zvol", "/dev/nbd")  # fmt: skip
+_DISKS = (
+    "/dev/sd",
+    "/dev/hd",
+    "/dev/vd",
+    "/dev/xvd",
+    "/dev/nvme",
+    "/dev/mmcblk",
+    "/dev/disk",
+    "/dev/rdisk",
+    "/dev/mapper",
+    "/dev/dm-",
+    "/dev/md",
+    "/dev/loop",
+    "/dev/mem",
+    "/dev/kmem",
+    "/dev/port",
+    "/proc/sysrq",
+    "/dev/zvol",
+    "/dev/nbd",
+)
 
 
 def _is_disk(path: str) -> bool:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import posixpath
+from typing import TYPE_CHECKING
 
-from hermes_terminal.rules.case import Arguments, Case
 from hermes_terminal.rules.program import Program
-from hermes_terminal.shell.script import UNKNOWN, Word
+from hermes_terminal.shell.script import UNKNOWN, Word, names
+
+if TYPE_CHECKING:
+    from hermes_terminal.rules.case import Arguments, Case
 
 __all__ = ["PROGRAMS"]
 
@@ -199,9 +202,10 @@ def _patch(case: Case, arguments: Arguments) -> None:
 
 
 _TAR_RUNS = "`tar` runs another program through an option."
-_TAR_OPTIONS = (
-    "--checkpoint-action --to-command --use-compress-program -I --rsh-command --rmt-command -F --info-script --new-volume-script"
-).split()
+_TAR_OPTIONS = names(
+    "--checkpoint-action --to-command --use-compress-program -I --rsh-command --rmt-command -F "
+    "--info-script --new-volume-script"
+)
 
 PROGRAMS: dict[str, Program] = {
     "mkdir": Program(valued="-m --mode -Z", then=_each_written),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from hermes_terminal.rules.case import Arguments, Case
-from hermes_terminal.shell.script import Word
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from hermes_terminal.shell.script import Word
 
 __all__ = ["Early", "Program", "Table", "commands"]
 
@@ -105,7 +109,7 @@ def _printable(word: Word) -> str:
 
 
 def commands(harmless: str, **special: Program | str) -> dict[str, Program | str]:
-    """A subcommand table: names of harmless ones, then those with a reason or rules (`_` in a keyword stands for `-`)."""
+    """A subcommand table: names of harmless ones, then those with a reason or rules (`_` in a keyword is `-`)."""
     table: dict[str, Program | str] = dict.fromkeys(harmless.split(), "")
     table.update({name.strip("_").replace("_", "-"): entry for name, entry in special.items()})
     return table

@@ -11,7 +11,7 @@ import unicodedata
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hermes_terminal.shell.script import Compound, Function, Kind, Node, Redirect, Simple, Unreadable, Word
+from hermes_terminal.shell.script import Compound, Function, Kind, Node, Redirect, Simple, Unreadable, Word, names
 from hermes_terminal.shell.words import Pieces, decode_double_quoted, read_word
 from hermes_terminal.shell.words import expand as expand_pieces
 
@@ -25,10 +25,10 @@ MAX_LENGTH = 10_000
 """Characters. A person cannot check a longer command."""
 
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-_WORDS = frozenset(
+_WORDS = names(
     "word number string translated_string raw_string ansi_c_string concatenation simple_expansion expansion "
-    "command_substitution process_substitution arithmetic_expansion brace_expression variable_name extglob_pattern regex "
-    "test_operator $".split()
+    "command_substitution process_substitution arithmetic_expansion brace_expression variable_name "
+    "extglob_pattern regex test_operator $"
 )
 _FOLLOWERS: dict[str, Kind] = {"|": "pipeline", "&&": "and", "||": "list"}
 _SEPARATORS = frozenset({";", "\n", ";;"})
@@ -216,7 +216,7 @@ class Builder:
             raise Unreadable("part of it is not understood")
 
     def _check_comment(self, node: TreeNode) -> None:
-        """A comment begins where a word would; a `#` after an escaped blank or line break belongs to the word before."""
+        """A comment begins where a word would; a `#` after an escaped blank or line break belongs to a word."""
         before = self.source[: node.start_byte]
         if before[-1:] not in b" \t\n;&|()" or before[-2:-1] == b"\\" or "\n" in self.text(node):
             raise Unreadable("its comments are unusual")

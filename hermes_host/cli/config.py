@@ -12,7 +12,7 @@ import click
 from hermes_host.cli.application import pass_host
 from hermes_host.cli.listing import count, json_option, print_json, print_table
 from hermes_host.errors import ConfigError, NotFound
-from hermes_host.visible import one_line, visible
+from hermes_host.visible import exact, visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -253,7 +253,7 @@ def trust(host: Host, project: Path, yes: bool) -> None:
     if any(problem.level == "error" for problem in refused):
         raise ConfigError(f"{file.path} cannot be used.", remedy="Nothing was trusted.")
     for setting, value in wanted:
-        click.echo(f"  {visible(setting)} = {one_line(_text(value), 0)}")
+        click.echo(f"  {exact(setting)} = {exact(_text(value))}")
     if not wanted:
         raise ConfigError(f"{file.path} sets nothing that a project may set.", remedy="Nothing was trusted.")
     if trusted.is_trusted(host.home, file):

@@ -123,7 +123,7 @@ def _show_error(error: HermesError, application: Application) -> int:
     if _strict(application):
         import traceback
 
-        traceback.print_exception(error)
+        click.echo(_redacted("".join(traceback.format_exception(error)), application), err=True, nl=False)
     click.echo(f"hermes: {_redacted(' '.join(str(error).split()), application)}", err=True)
     return FAILED
 

@@ -228,6 +228,15 @@ def test_failures_notices_and_outcomes_are_lines(screen, emulator, frames):
     ]
 
 
+@pytest.mark.parametrize(("setting", "shown"), [("off", 1), ("new", 3), ("all", 4)])
+def test_tool_lines_are_as_many_as_the_user_wants_and_failures_are_among_them(screen, emulator, setting, shown):
+    renderer = Renderer(screen, show_tools=setting)
+    for event in (started(), tool("a"), tool("a"), tool("b"), tool("b", error=True), finished()):
+        renderer.handle(event)
+    screen.finish()
+    assert emulator.text.count("┊") == shown
+
+
 def test_thinking_is_shown_only_where_it_is_wanted(emulator, frames):
     for wanted in (False, True):
         emulator = Emulator()

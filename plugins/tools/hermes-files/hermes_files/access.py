@@ -75,9 +75,21 @@ class Access:
         by_name = judge(policy.normalise(path, self.places), self.places)
         if by_name.verdict == "deny":
             judgements.append(by_name)
-        if info is not None and info.kind == "file" and info.links > 1:
+        if info is not None:
             judgements.append(await self._judge_hard_link(info, purpose))
         return Located(resolved, self.show(resolved), info, policy.strictest(judgements))
+
+    async def is_readable(self, path: str) -> bool:
+        """Whether a search may show the file at `path`, which is resolved."""
+        if policy.judge_read(path, self.places).verdict != "allow":
+            return False
+        try:
+            info = await self._stat(path)
+        except OSError:
+            return False
+        if info is None or _special(info).verdict != "allow":
+            return False
+        return (await self._judge_hard_link(info, "read")).verdict == "allow"
 
     def show(self, path: str) -> str:
         """The path for people: relative inside the session's directory, absolute elsewhere."""
@@ -109,6 +121,8 @@ class Access:
             return None
 
     async def _judge_hard_link(self, info: FileInfo, purpose: Literal["read", "write"]) -> Judgement:
+        if info.kind != "file" or info.links <= 1:
+            return policy.ALLOWED
         if not info.identity:
             return Judgement("ask", "has several names, and this terminal cannot tell whether one is protected")
         for name in await self._protected_files():

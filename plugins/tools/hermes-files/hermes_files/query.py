@@ -43,9 +43,11 @@ class Query:
 
     def wants(self, path: str) -> bool:
         """Whether the file glob lets `path` through."""
-        return (
-            not self.file_glob or compile_glob(self.file_glob).fullmatch(posixpath.relpath(path, self.root)) is not None
-        )
+        if not self.file_glob:
+            return True
+        inside = self.root.rstrip("/") + "/"
+        name = path.removeprefix(inside) if path != self.root else posixpath.basename(path)
+        return compile_glob(self.file_glob).fullmatch(name) is not None
 
 
 class Engine(Protocol):

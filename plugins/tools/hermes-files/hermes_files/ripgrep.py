@@ -22,7 +22,7 @@ __all__ = ["Missing", "Ripgrep", "is_present"]
 _TIMEOUT = 60.0
 _COLUMNS = 1000
 _COLLECTED = 100_000
-_ASKED_ONE_BY_ONE = 64
+_ASKED_ONE_BY_ONE = 500
 _ERROR_KEPT = 4000
 _ROW = re.compile(rb"(\d+)([:-])(.*)", re.DOTALL)
 

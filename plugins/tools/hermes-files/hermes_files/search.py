@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from hermes_files import policy
 from hermes_files.access import Access, Located, open_access
 from hermes_files.query import Engine, Hit, Query, Tally
 from hermes_files.ripgrep import Missing, Ripgrep, is_present
@@ -87,18 +86,9 @@ async def _readable(
         async for row in rows:
             path = path_of(row)
             if path != last:
-                last, allowed = path, await _is_readable(path, access)
+                last, allowed = path, await access.is_readable(path)
             if allowed:
                 yield row
-
-
-async def _is_readable(path: str, access: Access) -> bool:
-    if policy.judge_read(path, access.places).verdict != "allow":
-        return False
-    try:
-        return (await access.locate(path, "read")).judgement.verdict == "allow"
-    except ToolError:
-        return False
 
 
 class _Page(NamedTuple):

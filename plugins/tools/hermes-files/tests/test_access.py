@@ -233,14 +233,14 @@ async def test_a_real_directory_swapped_for_a_link_never_lets_a_write_escape(ses
 
     def swap():
         while not stop.is_set():
-            os.rename(folder, aside)
-            os.symlink(outside, folder)
-            folder.unlink()
             try:
+                os.rename(folder, aside)
+                os.symlink(outside, folder)
+                folder.unlink()
                 os.rename(aside, folder)
             except OSError:
-                # A write has made the directory anew meanwhile.
-                stop.set()
+                # A write has made the directory anew in between.
+                return
 
     thread = threading.Thread(target=swap)
     thread.start()

@@ -38,6 +38,10 @@ def call(name, number=1, **arguments):
 async def turn(host, directory, *steps, approver=None):
     """The results of the tool calls of one turn."""
     host.script(*steps, "done")
+    return await play(host, directory, approver)
+
+
+async def play(host, directory, approver):
     session = await host.start(toolsets=["file"], directory=str(directory), approver=approver)
     events = await events_of(session.run("go"))
     assert finished(events).outcome == "completed", finished(events)
@@ -74,16 +78,17 @@ async def test_writing_outside_asks_and_the_answer_counts(host, tmp_path):
     project.mkdir()
     outside = tmp_path / "home/outside.txt"
     step = call("write_file", path="../outside.txt", content="x\n")
-    denying = ScriptedApprover("deny")
-    [event] = await turn(host, project, step, approver=denying)
+    denying = ScriptedApprover("deny", "once")
+    host.script(step, "done", step, "done", call("write_file", path="../nobody.txt", content="x\n"), "done")
+    [event] = await play(host, project, denying)
     assert event.result.is_error
     assert denying.requests[0].shown == f"write {outside}\nx\n"
     assert "outside the session's directory" in denying.requests[0].reason
     assert not outside.exists()
-    [event] = await turn(host, project, step, approver=ScriptedApprover("once"))
+    [event] = await play(host, project, denying)
     assert not event.result.is_error
     assert outside.read_bytes() == b"x\n"
-    [event] = await turn(host, project, call("write_file", path="../nobody.txt", content="x\n"))
+    [event] = await play(host, project, None)
     assert event.result.is_error
 
 
@@ -112,15 +117,11 @@ async def test_the_schemas_are_small(host):
 
 def test_reading_imports_no_more_than_it_needs():
     program = (
-        "import sys, hermes_files.plugin; light = set(sys.modules)\n"
-        "import hermes_files.assess, hermes_files.read, hermes_files.arguments\n"
-        "print(*sorted({'difflib', 'charset_normalizer', 'regex', 'ast', 'yaml', 'tempfile'} & set(sys.modules)))\n"
-        "print(*sorted({'msgspec', 'asyncio', 're'} & light))\n"
+        "import sys, hermes_files.assess, hermes_files.read, hermes_files.arguments\n"
+        "print(*sorted({'difflib', 'charset_normalizer', 'regex', 'yaml', 'tempfile'} & set(sys.modules)))\n"
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, encoding="utf-8")
-    heavy, light = run.stdout.split("\n")[:2]
-    assert heavy == ""
-    assert "msgspec" not in light
+    assert run.stdout.strip() == ""
 
 
 async def test_fifty_reads_in_a_row_take_less_than_a_second(session):

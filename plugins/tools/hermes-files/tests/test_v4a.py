@@ -227,3 +227,11 @@ async def test_a_patch_with_crlf_and_a_code_fence_is_understood(session):
     patch = "```\r\n*** Begin Patch\r\n*** Update File: a.txt\r\n@@\r\n-a\r\n+b\r\n*** End Patch\r\n```\r\n"
     await session.use("patch", mode="patch", patch=patch)
     assert path.read_bytes() == b"b\n"
+
+
+async def test_a_change_that_changes_nothing_writes_nothing(session):
+    path = session.write("a.txt", "a\n")
+    inode = path.stat().st_ino
+    output = await apply(session, "*** Update File: a.txt", "@@", "-a", "+a")
+    assert "stays as it is" in output.content
+    assert path.stat().st_ino == inode

@@ -53,12 +53,13 @@ def hermes_toolsets() -> Iterable[ToolsetSpec]:
 
 @hookimpl
 def hermes_slash_commands() -> Iterable[SlashCommandSpec]:
-    """Offer `/stop`."""
+    """Offer `/stop`, in place of the host's own, which knows only the turn."""
     yield SlashCommandSpec(
         name="stop",
-        summary="Kill this session's background processes",
+        summary="Interrupt the turn and kill this session's background processes",
         target="hermes_terminal.slash:stop",
         while_busy=True,
+        priority=10,
     )
 
 

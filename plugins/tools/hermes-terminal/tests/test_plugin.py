@@ -39,7 +39,7 @@ async def results(host: StandInHost, tmp_path: Path, *steps: Any, **options: Any
     events = await events_of(session.run("go"))
     assert isinstance(events[-1], TurnFinished)
     assert events[-1].outcome == "completed"
-    parts = [part for message in session.messages for part in message.content if isinstance(part, ToolResult)]
+    parts = [part for message in session.messages for part in message.parts if isinstance(part, ToolResult)]
     return {part.call_id: "".join(getattr(text, "text", "") for text in part.content) for part in parts}
 
 
@@ -98,10 +98,7 @@ async def test_stop_ends_the_background_processes_and_counts_them(host: StandInH
     answer = await stop(SlashCall(name="stop", arguments="", host=host, session=session))
     assert answer.startswith("Killed 2 background processes:\n- `proc_")
     assert [job.state for job in jobs] == ["killed", "killed"]
-    assert (
-        await stop(SlashCall(name="stop", arguments="", host=host, session=session))
-        == "No background process is running."
-    )
+    assert await stop(SlashCall(name="stop", arguments="", host=host, session=session)) == "Nothing is running."
 
 
 async def test_a_closed_session_leaves_no_process_behind(host: StandInHost, tmp_path: Path) -> None:

@@ -142,8 +142,9 @@ class Access:
         home, workspace = self.places.home, self.places.workspace
         names = [posixpath.join(home, name) for name in (*protected.START_UP_FILES, *protected.CREDENTIAL_FILES)]
         names += [posixpath.join(workspace, ".git", name) for name in ("config", "config.worktree")]
+        names += [posixpath.join(home, *parts) for parts in _plain_paths(protected.HOME_READ)]
         names += ["/etc/passwd", "/etc/shadow", "/etc/gshadow", "/etc/sudoers"]
-        folders = [posixpath.join(home, *parts) for parts in _folders(protected.HOME_WRITE)]
+        folders = [posixpath.join(home, *parts) for parts in _plain_paths(protected.HOME_WRITE)]
         folders += [posixpath.join(workspace, ".git/hooks"), *self.places.hermes_homes]
         for found in await asyncio.gather(*map(self._files_below, folders)):
             names += found
@@ -241,7 +242,7 @@ def _special(info: FileInfo | None) -> Judgement:
     return Judgement("deny", "is a pipe, a socket or a device and not a regular file")
 
 
-def _folders(tree: protected.Tree) -> Iterator[tuple[str, ...]]:
+def _plain_paths(tree: protected.Tree) -> Iterator[tuple[str, ...]]:
     for first, entries in tree.items():
         for rest in entries:
             if not any(part.endswith("*") for part in rest):

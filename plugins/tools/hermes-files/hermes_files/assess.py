@@ -59,12 +59,12 @@ async def assess_patch(arguments: Patch, call: ToolContext) -> Assessment:
 
 
 def judge_foreign_paths(paths: Sequence[str], directory: str) -> Assessment | None:
-    """Deny protected names among another tool's `paths`; None where there are none."""
+    """Deny protected names among another tool's `paths`; None for none. Directories above are let through."""
     home = str(Path.home())
     places = policy.Places(home, directory, (f"{home}/.hermes",))
     for path in paths:
         named = policy.normalise(path.removeprefix("file://"), places)
-        judged = policy.judge_write(named, places)
+        judged = policy.judge_write(named, places, parents=False)
         if judged.verdict == "deny":
             return Assessment(verdict="deny", reason=f"{path} {judged.reason}; policy forbids writing it.")
     return None

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hermes_files.access import Access, Located, explained, open_access
+from hermes_files.access import Access, Located, open_access
 from hermes_files.changes import Change, commit
 from hermes_files.difference import count_changes, unified, unified_edits
 from hermes_files.hunks import place_hunks
+from hermes_files.phrases import counted
 from hermes_files.read import read_text
 from hermes_files.replace import plan
 from hermes_files.seen import seen
@@ -115,7 +116,7 @@ async def _replace(
     edits = [edit for place in found.places for edit in place]
     after = _spliced(document, edits, located)
     numbers = ", ".join(map(str, found.line_numbers[:10])) + (" …" if len(found.line_numbers) > 10 else "")
-    places = "1 place" if len(found.places) == 1 else f"{len(found.places)} places"
+    places = counted(len(found.places), "place")
     told = f"Replaced {places} in {located.shown} (line {numbers})"
     diff = _diff(document, edits, located.shown, located.shown)
     if found.strategy != "exact":
@@ -138,7 +139,7 @@ async def _work_out(access: Access, session: SessionContext, section: Section, p
     located = places[section.path]
     if section.kind == "add":
         return _added(section, located)
-    document = await _existing(access, section, located)
+    document = await read_text(access, located, section.path)
     if section.kind == "delete":
         refuse_unknown(session, located, document.data)
         diff = unified(document.text, "", located.shown, "/dev/null")
@@ -176,11 +177,6 @@ def _added(section: Section, located: Located) -> _Outcome:
     return _Outcome(
         [Change(located, None, data)], f"Added {located.shown}", diff, new_problem(located.path, None, text)
     )
-
-
-async def _existing(access: Access, section: Section, located: Located) -> Document:
-    with explained(located.shown, "Cannot read"):
-        return await read_text(access, located, section.path)
 
 
 def _refuse_existing(located: Located) -> None:

@@ -6,6 +6,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from hermes_files.access import Access, Located, open_access
+from hermes_files.phrases import counted
 from hermes_files.query import Engine, Hit, Query, Tally
 from hermes_files.ripgrep import Missing, Ripgrep, is_present
 from hermes_files.walk import Walk
@@ -128,24 +129,26 @@ async def _page(
 
 def _listed(page: _Page, arguments: SearchFiles, query: Query, access: Access) -> ToolOutput:
     rows = [access.show(path) for path in page.rows]
-    return _output(rows, page, arguments, query, f"{len(rows)} files", "files")
+    return _output(rows, page, arguments, query, counted(len(rows), "file"), "files")
 
 
 def _tallied(page: _Page, arguments: SearchFiles, query: Query, access: Access) -> ToolOutput:
     tallies: Sequence[Tally] = page.rows
     if arguments.output_mode == "files_only":
         rows = [access.show(tally.path) for tally in tallies]
-        return _output(rows, page, arguments, query, f"{len(rows)} files", "files")
+        return _output(rows, page, arguments, query, counted(len(rows), "file"), "files")
     rows = [f"{access.show(tally.path)}: {tally.matches}" for tally in tallies]
     total = sum(tally.matches for tally in tallies)
-    return _output(rows, page, arguments, query, f"{total} matches in {len(rows)} files", "files")
+    return _output(
+        rows, page, arguments, query, f"{counted(total, 'match', 'matches')} in {counted(len(rows), 'file')}", "files"
+    )
 
 
 def _matches(page: _Page, arguments: SearchFiles, query: Query, access: Access) -> ToolOutput:
     hits: Sequence[Hit] = page.rows
     count = sum(hit.matches for hit in hits)
     files = len({hit.path for hit in hits})
-    title = f"{count} matches in {files} files"
+    title = f"{counted(count, 'match', 'matches')} in {counted(files, 'file')}"
     return _output(list(_rows(hits, access, query.context)), page, arguments, query, title, "matches")
 
 

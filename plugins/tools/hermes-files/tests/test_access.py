@@ -277,5 +277,7 @@ def test_other_plugins_write_calls_are_held_to_the_protected_names(session):
     assert judge({"write"}, file_path="file:///etc/passwd").verdict == "deny"
     assert judge({"write"}, path="picture.png") is None
     assert judge({"write"}, path="/tmp/picture.png") is None
+    for directory in ("/", ".", "~", "~/.config", "/etc"):
+        assert judge({"write"}, path=directory) is None, directory
     assert judge({"read"}, path="~/.ssh/authorized_keys") is None
     assert judge({"write"}, path=5, text="~/.bashrc") is None

@@ -94,17 +94,17 @@ async def test_context_is_shown_and_does_not_count(tree):
     tree.write("src/a.py", "".join(f"line {n}\n" for n in range(1, 30)))
     text = await tree.text("search_files", pattern="line (5|20)$", path="src/a.py", context=1)
     assert text == (
-        "src/a.py\n4-line 4\n5:line 5\n6-line 6\n--\n19-line 19\n20:line 20\n21-line 21\n[2 matches in 1 files]"
+        "src/a.py\n4-line 4\n5:line 5\n6-line 6\n--\n19-line 19\n20:line 20\n21-line 21\n[2 matches in 1 file]"
     )
 
 
 async def test_long_results_are_paged(tree):
     tree.write("many.txt", "".join(f"row {n}\n" for n in range(1, 121)))
     first = await tree.text("search_files", pattern="^row", path="many.txt")
-    assert first.endswith("50:row 50\n[50 matches in 1 files, and more: go on with offset=50]")
+    assert first.endswith("50:row 50\n[50 matches in 1 file, and more: go on with offset=50]")
     last = await tree.text("search_files", pattern="^row", path="many.txt", offset=100)
     assert last.startswith("many.txt\n101:row 101\n")
-    assert last.endswith("[20 matches in 1 files]")
+    assert last.endswith("[20 matches in 1 file]")
     assert "after the first 500" in await tree.text("search_files", pattern="^row", path="many.txt", offset=500)
 
 

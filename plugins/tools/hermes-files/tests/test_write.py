@@ -15,7 +15,7 @@ from hermes_host.errors import ToolError
 async def test_a_new_file_gets_its_parents(session):
     output = await session.use("write_file", path="a/b/c.txt", content="x\n")
     assert (session.directory / "a/b/c.txt").read_bytes() == b"x\n"
-    assert output.content == "Created a/b/c.txt: 1 lines."
+    assert output.content == "Created a/b/c.txt: 1 line."
     assert output.diff == "--- /dev/null\n+++ b/a/b/c.txt\n@@ -0,0 +1 @@\n+x\n"
 
 

@@ -140,18 +140,16 @@ def _by_status(endpoint: Endpoint, model: str, status: int, words: _Words, after
 
 
 def transport_failure(endpoint: Endpoint, error: Exception, *, partial: bool) -> ProviderError:
-    """The error for what httpx2 raised."""
-    import httpx2
+    """The error for what `httpcore2` raised."""
+    import httpcore2
 
     place = endpoint.base_url
-    if isinstance(error, httpx2.DecodingError):
-        return InvalidResponse(f"{endpoint.provider} sent an answer that cannot be unpacked.")
-    if isinstance(error, httpx2.ConnectTimeout):
+    if isinstance(error, httpcore2.ConnectTimeout):
         text = f"{place} did not accept a connection within {endpoint.connect_timeout:g} s."
-    elif isinstance(error, httpx2.TimeoutException):
+    elif isinstance(error, httpcore2.TimeoutException):
         text = f"{endpoint.provider} was silent for too long ({type(error).__name__})."
         return ConnectionLost(text, remedy="compatible.read_timeout sets the limit.", partial=partial)
-    elif isinstance(error, httpx2.ConnectError):
+    elif isinstance(error, httpcore2.ConnectError):
         text = f"{place} cannot be reached: {_reason(endpoint, error)}."
     else:
         text = f"The connection to {endpoint.provider} broke: {_reason(endpoint, error)}."

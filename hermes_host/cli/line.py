@@ -16,6 +16,7 @@ from hermes_host.cli import slash
 from hermes_host.cli.editor import History
 from hermes_host.cli.keyboard import Keyboard
 from hermes_host.cli.listing import count
+from hermes_host.cli.logs import set_up
 from hermes_host.cli.narration import Line
 from hermes_host.cli.opening import open_session
 from hermes_host.cli.prompts import LineApprover, LineQuestioner
@@ -49,7 +50,7 @@ async def main(host: Host, options: FrontendOptions) -> int:
 
 class _LineChat:
     def __init__(self, host: Host, options: FrontendOptions) -> None:
-        loop = asyncio.get_running_loop()
+        self._loop = loop = asyncio.get_running_loop()
         self._host = host
         self._options = options
         self._screen = Screen(later=loop.call_later)
@@ -90,6 +91,7 @@ class _LineChat:
     # ------------------------------------------------------------------------------------------ begin and end
 
     async def run(self) -> int:
+        set_up(self._host, verbose=self._options.verbose, show=self._show_log)
         self._session = await open_session(self._host, self._options, **self._session_options)
         self._banner()
         self._keyboard.open()
@@ -104,6 +106,11 @@ class _LineChat:
             self._screen.finish()
         self._farewell()
         return self._code
+
+    def _show_log(self, text: str) -> None:
+        """Show log records among the lines of the conversation; they may come from any thread."""
+        line = Line(visible(text.rstrip()), "dim")
+        self._loop.call_soon_threadsafe(self._screen.print_line, line)
 
     async def _preload(self) -> None:
         try:

@@ -112,10 +112,16 @@ def test_an_unexpected_error_is_one_line_and_its_traceback_is_in_the_log(hermes,
     assert done.code == 1
     assert done.err.count("\n") == 1
     assert "the greeting is lost" in done.err
-    log = home / "logs" / "errors.log"
+    log = home / "logs" / "hermes.log"
     assert "Traceback" in log.read_text()
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
     assert stat.S_IMODE(log.parent.stat().st_mode) == 0o700
+
+
+def test_a_secret_in_an_error_reaches_neither_the_terminal_nor_the_log(hermes, home):
+    done = hermes("greet", "--crash", EXAMPLE_API_KEY="the greeting")
+    assert "the greeting" not in done.err
+    assert "the greeting" not in (home / "logs" / "hermes.log").read_text()
 
 
 def test_strict_shows_the_traceback(hermes):

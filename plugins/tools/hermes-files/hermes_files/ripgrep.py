@@ -134,9 +134,10 @@ class Ripgrep:
             "--no-require-git",
         ]
         argv += ["--glob=!**/.git", *options]
-        if _is_type_glob(query.file_glob):
-            # As a type and not with --glob, which brings back ignored files. The results meet the whole glob again.
-            argv += [f"--type-add=wanted:{posixpath.basename(query.file_glob)}", "--type=wanted"]
+        narrowing = next((posixpath.basename(glob) for glob in query.globs if _is_type_glob(glob)), "")
+        if narrowing:
+            # As a type and not with --glob, which brings back ignored files. The results meet the whole globs again.
+            argv += [f"--type-add=wanted:{narrowing}", "--type=wanted"]
         if "--files" not in options:
             argv += ["--engine=auto", f"--regexp={query.pattern}"]
         return _run(self._terminal, (*argv, "--", query.root), separator, query.notes)

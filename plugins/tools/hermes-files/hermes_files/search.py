@@ -55,14 +55,15 @@ async def _engine(access: Access, call: ToolContext) -> Engine:
 
 async def _search(arguments: SearchFiles, access: Access, located: Located, engine: Engine) -> ToolOutput:
     limit, offset = min(arguments.limit, _MOST), arguments.offset
+    globs = (arguments.file_glob,) if arguments.file_glob else ()
     if arguments.target == "files":
-        query = Query("", located.path, _name_glob(arguments.pattern))
+        query = Query("", located.path, (_name_glob(arguments.pattern), *globs))
         files = _readable(engine.files(query), access, lambda path: path)
         return _listed(await _page(files, offset, limit), arguments, query, access)
     query = Query(
         arguments.pattern,
         located.path,
-        arguments.file_glob,
+        globs,
         min(arguments.context, _MAX_CONTEXT) if arguments.output_mode == "content" else 0,
         arguments.output_mode,
     )

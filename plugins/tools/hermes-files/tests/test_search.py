@@ -75,6 +75,7 @@ async def test_files_are_found_by_name(tree):
         "src/deep/c.ts",
     ]
     assert found(await tree.text("search_files", target="files", pattern="crl")) == ["crlf.txt"]
+    assert found(await tree.text("search_files", target="files", pattern="*.py", file_glob="b*")) == ["src/b.py"]
 
 
 async def test_a_file_glob_narrows_and_brings_no_ignored_file_back(tree):

@@ -370,6 +370,17 @@ async def test_a_stream_declared_as_json_is_taken(make: Make, ask: Any) -> None:
     assert (await ask(make(answer))).message.text == "x"
 
 
+async def test_an_answer_that_ends_in_an_error_is_raised(make: Make, ask: Any) -> None:
+    with pytest.raises(Overloaded):
+        await ask(make(events(chunk({"content": "x"}), chunk(finish="error"))))
+
+
+async def test_a_byte_order_mark_is_skipped(make: Make, ask: Any) -> None:
+    assert (
+        await ask(make(events(b"\xef\xbb\xbf", chunk({"content": "x"}), chunk(finish="stop")).joined()))
+    ).message.text
+
+
 async def test_further_choices_are_ignored(make: Make, ask: Any) -> None:
     other = chunk({"content": "other"}, index=1)
     assert (await ask(make(events(chunk({"content": "x"}), other, chunk(finish="stop"))))).message.text == "x"

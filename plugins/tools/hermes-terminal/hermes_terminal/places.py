@@ -71,6 +71,10 @@ class Place:
             path = f"{UNKNOWN if directory is None else directory}/{path}"
         return "/" + posixpath.normpath(path).lstrip("/") if path.startswith("/") else posixpath.normpath(path)
 
+    def contains(self, path: str) -> bool:
+        """Whether a path from `join` lies in the workspace."""
+        return _within(path, self.workspace)
+
     def zone(self, path: str) -> Zone:
         """What kind of place a path from `join` is, for somebody who wants to write there."""
         if protected(path, self):

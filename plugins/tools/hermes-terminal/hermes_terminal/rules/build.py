@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from hermes_terminal.rules.program import Program, commands
 
 if TYPE_CHECKING:
-    from hermes_terminal.rules.case import Arguments, Case
+    from hermes_terminal.rules.case import Case
+    from hermes_terminal.rules.state import Arguments
 
 __all__ = ["PROGRAMS"]
 
@@ -24,7 +25,7 @@ def _make(case: Case, arguments: Arguments) -> None:
         text = word.text
         if text.startswith(_FAR_TARGETS):
             case.ask(f"The target {text!r} reaches beyond the project.")
-        elif text.startswith(("SHELL=", ".SHELLFLAGS", "MAKEFLAGS=")) or "$(" in text:
+        elif text.startswith(("SHELL=", ".SHELLFLAGS", "MAKEFLAGS=")) or "$(" in text or _assigns_command(text):
             case.ask(_OTHER_RUNNER)
     name = arguments.value("-f", "--file", "--makefile")
     if name is not None and (name.text in ("-", "/dev/stdin") or not _inside(case, name.text)):
@@ -32,6 +33,12 @@ def _make(case: Case, arguments: Arguments) -> None:
     folder = arguments.value("-C", "--directory")
     if folder is not None and not _inside(case, folder.text):
         case.ask("It builds a project outside the workspace.")
+
+
+def _assigns_command(text: str) -> bool:
+    """`CC=sh -c x` and the like; `CFLAGS=-O2 -g` is none."""
+    name, equals, value = text.partition("=")
+    return bool(equals) and not value.startswith("-") and any(char in value for char in " ;|&`<>\n")
 
 
 def _inside(case: Case, text: str) -> bool:
@@ -55,7 +62,7 @@ def _go_run(case: Case, arguments: Arguments) -> None:
 
 _GO_RUNS = dict.fromkeys(("-toolexec", "-exec", "-vettool", "-overlay", "-modfile"), _OTHER_RUNNER)
 _GO_VALUED = "-C -o -run -bench -count -timeout -tags -p -mod -coverprofile -ldflags -gcflags"
-_GO = Program(single=True, asks=_GO_RUNS, valued=_GO_VALUED, writes="-o", then=_go_run, variables=True)
+_GO = Program(single=True, asks=_GO_RUNS, valued=_GO_VALUED, writes="-o", runs=True, then=_go_run, variables=True)
 _CARGO_BUILD = Program(
     asks={"--config": _OTHER_RUNNER},
     valued="-p --package --features --target --bin --test -j",
@@ -80,7 +87,9 @@ _NODE_INSTALL = Program(
 _NODE_RUN = Program(runs=True, variables=True, asks={"--script-shell": _OTHER_RUNNER})
 _NODE = Program(
     asks={
-        **dict.fromkeys(("--script-shell", "--prefix", "-C", "--userconfig", "--globalconfig"), _OTHER_RUNNER),
+        **dict.fromkeys(
+            ("--script-shell", "--prefix", "-C", "--userconfig", "--globalconfig", "--cwd", "--dir"), _OTHER_RUNNER
+        ),
         **dict.fromkeys(("-g", "--global"), _INSTALLS),
     },
     variables=False,
@@ -162,7 +171,7 @@ PROGRAMS: dict[str, Program] = {
     "markdownlint vale typos codespell": Program(runs=True, variables=True),
     "gcc g++ cc c++ clang clang++ rustc javac kotlinc nasm as ld ar ranlib strip": Program(
         asks={
-            **dict.fromkeys(("-wrapper", "--plugin", "-B", "-specs"), _OTHER_RUNNER),
+            **dict.fromkeys(("-wrapper", "-plugin", "-B", "-specs"), _OTHER_RUNNER),
             **dict.fromkeys(("-fplugin", "-Xclang", "-load"), _OTHER_RUNNER),
         },
         single=True,

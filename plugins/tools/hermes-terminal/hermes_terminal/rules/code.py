@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from hermes_terminal.rules.case import Arguments, Case
+from hermes_terminal.rules.case import Case
 from hermes_terminal.rules.packages import pip
 from hermes_terminal.rules.program import Program, Table
 from hermes_terminal.shell.script import Word, names
+
+if TYPE_CHECKING:
+    from hermes_terminal.rules.state import Arguments
 
 __all__ = ["INTERACTIVE", "PROGRAMS", "SHELLS"]
 

@@ -9,7 +9,8 @@ from hermes_terminal.rules.wrappers import elsewhere
 from hermes_terminal.shell.script import UNKNOWN, names
 
 if TYPE_CHECKING:
-    from hermes_terminal.rules.case import Arguments, Case
+    from hermes_terminal.rules.case import Case
+    from hermes_terminal.rules.state import Arguments
 
 __all__ = ["PROGRAMS"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hermes_terminal.places import SYSTEM_BINARIES, Place
 from hermes_terminal.shell.script import UNKNOWN, Word, names
 
-__all__ = ["judge_assignment"]
+__all__ = ["judge_assignment", "obeyed"]
 
 _OBEYED = names(
     "BASH_ENV ENV IFS HOME PWD OLDPWD CDPATH SHELLOPTS BASHOPTS PROMPT_COMMAND PS1 PS2 PS4 SHELL GLOBIGNORE "
@@ -44,11 +44,24 @@ def judge_assignment(name: str, value: Word, place: Place) -> str:
         return f"It keeps shell code as text in the variable {name}."
     if name == "PATH":
         return "" if _ordinary_path(value, place) else "It changes where programs are looked for (PATH)."
+    if name == "PYTHONPATH":
+        inside = all(_inside(part, place) for part in value.text.split(":"))
+        return "" if inside else "It makes Python load modules from elsewhere (PYTHONPATH)."
     if name in _HARMLESS or (value.known and f"{name}={value.text}" in _HARMLESS):
         return ""
-    if name.upper() in _OBEYED or name.startswith(_FAMILIES):
+    if obeyed(name):
         return f"It sets {name}, which changes what other programs do."
     return ""
+
+
+def obeyed(name: str) -> bool:
+    """Whether other programs or the shell act on this variable."""
+    return name == "PATH" or name.upper() in _OBEYED or name.startswith(_FAMILIES)
+
+
+def _inside(part: str, place: Place) -> bool:
+    path = place.join(place.workspace or None, part)
+    return part in ("", UNKNOWN) or place.zone(path) == "workspace" or path == place.workspace
 
 
 def _ordinary_path(value: Word, place: Place) -> bool:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from hermes_terminal.rules.case import Arguments, Case
+from hermes_terminal.rules.case import Case
 from hermes_terminal.rules.program import Program, commands
 from hermes_terminal.shell.script import UNKNOWN, Word
+
+if TYPE_CHECKING:
+    from hermes_terminal.rules.state import Arguments
 
 __all__ = ["PROGRAMS"]
 
@@ -54,6 +58,8 @@ def _remote_helper(case: Case, arguments: Arguments) -> None:
     for word in arguments.rest:
         if "::" in word.text:
             case.ask(_RUNS)
+        elif UNKNOWN in word.text and ("/" in word.text or ":" in word.text):
+            case.ask("It asks for an address known only when it runs, which could carry data away.")
 
 
 def _checkout(case: Case, arguments: Arguments) -> None:
@@ -235,6 +241,8 @@ def _git(case: Case, arguments: Arguments) -> None:
             )
     if not arguments.rest:
         return
+    if any(path is None or not case.place.contains(path) for path in inner_state.directories):
+        case.ask("Git obeys the settings of a repository outside the workspace.")
     name = words[arguments.rest_at]
     if name.text == "reflog" and len(arguments.rest) == 1:
         return

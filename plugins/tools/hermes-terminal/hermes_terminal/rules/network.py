@@ -8,7 +8,8 @@ from hermes_terminal.rules.program import Program, Table
 from hermes_terminal.shell.script import UNKNOWN, Word, names
 
 if TYPE_CHECKING:
-    from hermes_terminal.rules.case import Arguments, Case
+    from hermes_terminal.rules.case import Case
+    from hermes_terminal.rules.state import Arguments
 
 __all__ = ["PROGRAMS"]
 

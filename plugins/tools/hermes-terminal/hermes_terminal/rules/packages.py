@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from hermes_terminal.rules.program import Program, commands
 
 if TYPE_CHECKING:
-    from hermes_terminal.rules.case import Arguments, Case
+    from hermes_terminal.rules.case import Case
+    from hermes_terminal.rules.state import Arguments
 
 __all__ = ["PROGRAMS", "pip"]
 
@@ -31,8 +32,8 @@ def _pip_install(case: Case, arguments: Arguments) -> None:
     if editable is not None and (not editable.text.startswith(".") or not editable.known):
         case.ask(_ADDS)
     listed = arguments.value("-r", "--requirement")
-    if listed is not None and ("://" in listed.text or not listed.known):
-        case.ask(_ADDS)
+    if listed is not None:
+        case.run_file(listed)
     case.runs_project()
 
 
@@ -112,7 +113,8 @@ PROGRAMS: dict[str, Program] = {
         valued="--directory --project --config-file --color",
         asks={"--directory": _ELSEWHERE, "--config-file": _ELSEWHERE},
         commands=commands(
-            "sync lock tree version export help venv build format --version",
+            "lock tree version export help venv build format --version",
+            sync=Program(asks=_PIP_OPTIONS),
             pip=pip,
             run=_RUN,
             add=_ADDS,

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from hermes_terminal.rules.case import Arguments, Case
+from hermes_terminal.rules.case import Case
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from hermes_terminal.rules.state import Arguments
     from hermes_terminal.shell.script import Word
 
 __all__ = ["Early", "Program", "Table", "commands"]
@@ -56,10 +57,12 @@ class Program:
             if arguments.given(option):
                 case.ask(reason)
         for option in self.writes.split():
-            for given, value in arguments.options:
-                if given == option:
-                    case.write(value) if value is not None else case.ask(f"{case.name!r} writes a file.")
+            for value in arguments.values(option):
+                case.write(value)
+            if arguments.given(option) and not arguments.values(option):
+                case.ask(f"{case.name!r} writes a file.")
         if self.runs:
+            case.runs_from(case.arguments)
             case.runs_project()
         if self.commands is not None:
             self._subcommand(case, arguments)

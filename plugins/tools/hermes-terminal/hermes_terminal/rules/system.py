@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from hermes_terminal.rules.program import Program, Table, commands
 
 if TYPE_CHECKING:
-    from hermes_terminal.rules.case import Arguments, Case
+    from hermes_terminal.rules.case import Case
+    from hermes_terminal.rules.state import Arguments
 
 __all__ = ["PROGRAMS"]
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from hermes_terminal.rules.case import Arguments, Case, Input, State
 from hermes_terminal.rules.environment import judge_assignment
 from hermes_terminal.rules.program import Early, Program, Table
+from hermes_terminal.rules.state import Arguments, Input, State
 from hermes_terminal.shell.script import UNKNOWN, Simple, Unreadable, Word, names
 from hermes_terminal.shell.syntax import parse
+
+if TYPE_CHECKING:
+    from hermes_terminal.rules.case import Case
 
 __all__ = ["PROGRAMS"]
 

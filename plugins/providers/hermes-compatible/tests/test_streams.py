@@ -376,9 +376,8 @@ async def test_an_answer_that_ends_in_an_error_is_raised(make: Make, ask: Any) -
 
 
 async def test_a_byte_order_mark_is_skipped(make: Make, ask: Any) -> None:
-    assert (
-        await ask(make(events(b"\xef\xbb\xbf", chunk({"content": "x"}), chunk(finish="stop")).joined()))
-    ).message.text
+    answer = events(b"\xef\xbb\xbf", chunk({"content": "x"}), chunk(finish="stop")).joined()
+    assert (await ask(make(answer))).message.text == "x"
 
 
 async def test_further_choices_are_ignored(make: Make, ask: Any) -> None:

@@ -33,10 +33,9 @@ def run_locked(session: nox.Session, *command: str, env: dict[str, str] | None =
 @nox.session(venv_backend="none")
 def tests(session: nox.Session) -> None:
     """All tests: host, rules, plugins, whole system. Without arguments, then also lint, types and docs."""
+    for name in () if session.posargs else ("lint", "types", "docs"):
+        session.notify(name)
     run_locked(session, "pytest", *session.posargs)
-    if not session.posargs:
-        for name in ("lint", "types", "docs"):
-            session.notify(name)
 
 
 @nox.session(name="tests-plugin")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from hermes_files import policy
@@ -60,7 +60,7 @@ async def assess_patch(arguments: Patch, call: ToolContext) -> Assessment:
 
 def judge_foreign_paths(paths: Sequence[str], directory: str) -> Assessment | None:
     """Deny protected names among another tool's `paths`; None for none. Directories above are let through."""
-    home = str(Path.home())
+    home = posixpath.expanduser("~")
     places = policy.Places(home, directory, (f"{home}/.hermes",))
     for path in paths:
         named = policy.normalise(path.removeprefix("file://"), places)

@@ -52,16 +52,19 @@ _STATE_AT_MOST = 16 << 20
 _BASH_FD = 198
 _POSIX_FD = 9  # dash takes one digit only
 
+# The options come first: once they are written they are switched off, for what follows must neither be traced nor fail.
+# bash writes line by line, each with a system call that wakes the reader: `shopt -p` alone would be 50 of them.
 _BASH_SECTIONS = (
+    'builtin printf %s "$SHELLOPTS"',
     "builtin declare -p",
     "builtin declare -f",
     "builtin declare -F",
     "builtin alias -p",
-    "builtin shopt -p",
+    'builtin printf %s "$BASHOPTS"',
     "builtin umask -p",
     'builtin printf %s "$PWD"',
 )
-_POSIX_SECTIONS = ("set", "export -p", "alias", "umask", 'printf %s "$PWD"')
+_POSIX_SECTIONS = ("set +o", "set", "export -p", "alias", "umask", 'printf %s "$PWD"')
 
 
 class Frames:
@@ -210,8 +213,8 @@ class ShellState:
             lines += _starting_with(aliases, "alias ")
         if umask != fresh[6]:
             lines.append(umask)
-        lines += _changed_lines(shopt, fresh[5])
-        self._set_options(_changed_lines(options, fresh[0]), lines, exited)
+        lines += _switches("shopt -s", "shopt -u", shopt, fresh[5])
+        self._set_options(_switches("set -o", "set +o", options, fresh[0]), lines, exited)
         self._restore = "\n".join(lines)
         self.directory = directory
 
@@ -237,12 +240,12 @@ def _new_word() -> str:
 
 
 def _writing(sections: tuple[str, ...], word: str, fd: int, builtin: str = "") -> str:
-    """Code that writes the state as one block. `set +o` comes first: what follows must neither be traced nor fail."""
+    """Code that writes the state as one block."""
     zero = f"{builtin}printf '\\0'"
-    body = "; ".join(f"{section}; {zero}" for section in sections)
+    options, *rest = (f"{section}; {zero}" for section in sections)
     return (
-        f"{{ {builtin}printf '\\0{word}<%s\\0' \"${_OURS}kind\"; {builtin}set +o; {builtin}set +exuv;"
-        f" {zero}; {body}; {builtin}printf '\\0{word}>'; }} >&{fd} 2>/dev/null"
+        f"{{ {builtin}printf '\\0{word}<%s\\0' \"${_OURS}kind\"; {options}; {builtin}set +exuv; {'; '.join(rest)};"
+        f" {builtin}printf '\\0{word}>'; }} >&{fd} 2>/dev/null"
     )
 
 
@@ -300,6 +303,7 @@ def _variables(listing: str) -> dict[str, str]:
     }
 
 
-def _changed_lines(now: str, fresh: str) -> list[str]:
-    before = set(fresh.splitlines())
-    return [line for line in now.splitlines() if line not in before]
+def _switches(on: str, off: str, now: str, fresh: str) -> list[str]:
+    """What turns the options of a fresh shell into those there are now; both are lists joined by colons."""
+    have, had = set(now.split(":")), set(fresh.split(":"))
+    return [*(f"{off} {name}" for name in sorted(had - have)), *(f"{on} {name}" for name in sorted(have - had))]

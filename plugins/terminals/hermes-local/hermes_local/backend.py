@@ -60,6 +60,7 @@ class LocalBackend:
         self._settings = settings if settings is not None else Settings()
         self._environ = environ
         self._environment: dict[str, str] | None = None
+        self._shell = ""
         self._preparing: asyncio.Lock | None = None
         self._launcher = Launcher()
         self._terminals = 0
@@ -89,7 +90,9 @@ class LocalBackend:
         if not argv:
             if "\0" in command.script:
                 raise ValueError("A script cannot hold NUL characters.")
-            argv, script = _reading_a_script(find_shell(self._settings), command.script)
+            if not self._shell:
+                self._shell = find_shell(self._settings)
+            argv, script = _reading_a_script(self._shell, command.script)
         environment = await self._prepared_environment()
         return await self._launcher.start(
             argv, env={**environment, **command.env}, cwd=cwd, stdin=command.stdin, script=script, pty=command.pty

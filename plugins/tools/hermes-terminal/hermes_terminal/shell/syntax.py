@@ -29,6 +29,8 @@ _WORDS = names(
     "command_substitution process_substitution arithmetic_expansion brace_expression variable_name "
     "extglob_pattern regex test_operator $"
 )
+_EXPRESSIONS = names("binary_expression unary_expression parenthesized_expression negation_expression")
+_TEST_OPERATORS = names("&& || ! ( ) = == != =~ < > -a -o")
 _SEPARATORS = frozenset({";", "\n", ";;"})
 
 
@@ -340,20 +342,19 @@ class Builder:
     def _test(self, node: TreeNode) -> Simple:
         """`[ … ]` and `[[ … ]]`, as the program `[` and the words in it."""
         words = [Word("[")]
+        if self.after(node.children[0]) not in (" ", "\t"):
+            raise Unreadable("part of it is not understood")
+        self.check_gaps(node, " \t")
         pending = list(node.children[1:-1])[::-1]
         while pending:
             child = pending.pop()
-            if child.type in (
-                "binary_expression",
-                "unary_expression",
-                "parenthesized_expression",
-                "negation_expression",
-            ):
+            if child.type in _EXPRESSIONS:
+                self.check_gaps(child, " \t")
                 pending += child.children[::-1]
             elif child.type in _WORDS:
                 words += read_word([child], self)
-            elif child.is_named:
-                raise Unreadable(f"it uses a construct that is not judged ({child.type})")
+            elif child.type in _TEST_OPERATORS and self.text(child) == child.type:
+                words.append(Word(child.type))
             else:
-                words.append(Word(self.text(child)))
+                raise Unreadable(f"it uses a construct that is not judged ({child.type})")
         return Simple(tuple(words))

@@ -6,10 +6,13 @@ started nox; nothing is installed a second time. `tests-plugin` makes an environ
 
 from __future__ import annotations
 
+import importlib.metadata
+import re
 import shutil
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import nox
 
@@ -23,8 +26,8 @@ nox.options.error_on_missing_interpreters = True
 
 
 def run_locked(session: nox.Session, *command: str, env: dict[str, str] | None = None) -> None:
-    """Run a Python module in the locked environment; without uv, in the environment that nox itself runs in."""
-    if shutil.which("uv"):
+    """Run a Python module in the locked environment, or in that of people who made theirs with pip."""
+    if shutil.which("uv") and (Path(sys.prefix) == ROOT / ".venv" or not _made_with_pip()):
         session.run("uv", "run", "--locked", "--quiet", "python", "-m", *command, external=True, env=env)
     else:
         session.run(sys.executable, "-m", *command, external=True, env=env)
@@ -33,21 +36,19 @@ def run_locked(session: nox.Session, *command: str, env: dict[str, str] | None =
 @nox.session(venv_backend="none")
 def tests(session: nox.Session) -> None:
     """All tests: host, rules, plugins, whole system. Without arguments, then also lint, types and docs."""
+    for name in () if session.posargs else ("lint", "types", "docs"):
+        session.notify(name)
     run_locked(session, "pytest", *session.posargs)
-    if not session.posargs:
-        for name in ("lint", "types", "docs"):
-            session.notify(name)
 
 
 @nox.session(name="tests-plugin")
 @nox.parametrize("plugin", PLUGINS, ids=[folder.name for folder in PLUGINS])
 def tests_plugin(session: nox.Session, plugin: Path) -> None:
     """One plugin's tests in a clean environment: the host, this plugin, what it declares, the testing extra."""
-    declared = tomllib.loads((plugin / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
-    siblings = [folder for folder in PLUGINS if any(_names(text, folder.name) for text in declared)]
-    development = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]["dev"]
+    development = _toml(ROOT)["dependency-groups"]["dev"]
     tools = [text for text in development if text.startswith(("openai", "pytest", "hypothesis"))]
-    editables = [argument for folder in [*siblings, plugin] for argument in ("-e", str(folder))]
+    folders = [*_needed(plugin, set()), plugin]
+    editables = [argument for folder in folders for argument in ("-e", f"{folder}[testing]")]
     session.install("-e", f"{ROOT}[testing]", *editables, *tools)
     session.run("python", "-m", "pytest", str(plugin), *session.posargs)
 
@@ -104,8 +105,28 @@ def bench(session: nox.Session) -> None:
     run_locked(session, "bench", *session.posargs)
 
 
-def _names(requirement: str, distribution: str) -> bool:
-    """Whether a requirement such as `hermes-gateway>=0.1` is for this distribution."""
-    return requirement.removeprefix(distribution)[:1] in {"", "<", ">", "=", "~", "!", "[", ";", " "} and (
-        requirement.startswith(distribution)
-    )
+def _made_with_pip() -> bool:
+    """Whether nox runs in an environment that holds the repository: `pip install -r requirements-dev.txt`."""
+    try:
+        return bool(importlib.metadata.version("hermes-host"))
+    except importlib.metadata.PackageNotFoundError:
+        return False
+
+
+def _needed(plugin: Path, seen: set[Path]) -> list[Path]:
+    """The plugins of this repository that a plugin, or its tests (extra `testing`), depend on; deepest first."""
+    project = _toml(plugin)["project"]
+    declared = {
+        re.split(r"[\s\[<>=!~;]", text, maxsplit=1)[0]
+        for text in [*project["dependencies"], *project.get("optional-dependencies", {}).get("testing", ())]
+    }
+    found = []
+    for folder in PLUGINS:
+        if folder.name in declared and folder not in seen:
+            seen.add(folder)
+            found += [*_needed(folder, seen), folder]
+    return found
+
+
+def _toml(folder: Path) -> dict[str, Any]:
+    return tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))

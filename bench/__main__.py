@@ -32,12 +32,10 @@ def main() -> int:
     for name in options.groups or GROUPS:
         print(f"measuring {name} …", file=sys.stderr)
         results[name] = GROUPS[name](options.runs)
+        if not options.json:
+            print(*map(_line, results[name]), sep="\n", flush=True)
     if options.json:
         print(json.dumps({name: [_as_json(row) for row in rows] for name, rows in results.items()}, indent=2))
-    else:
-        for rows in results.values():
-            for row in rows:
-                print(_line(row))
     return int(any(row.met is False for rows in results.values() for row in rows))
 
 

@@ -5,6 +5,7 @@
 `group`                 the lazy group: a command's module is imported when the command runs
 `application`           what commands share: global options, the host, `pass_host` for plugins' commands
 `builtin_commands`      the host's own commands and slash commands, as specs
+`logs`                  where log records and tracebacks go
 `chat`, `oneshot`       `hermes chat`, and one question with one answer
 `line*`                 the interactive line mode
 `slash`                 finding and running slash commands

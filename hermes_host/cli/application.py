@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import click
+
+from hermes_host.visible import one_line
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -32,7 +35,6 @@ class Application:
     blocked: tuple[str, ...] = ()
     verbose: bool = False
     _host: Host | None = field(default=None, repr=False)
-    _reported: set[str] = field(default_factory=set, repr=False)
 
     @property
     def host(self) -> Host:
@@ -40,7 +42,7 @@ class Application:
         if self._host is None:
             from hermes_host.host import Host
 
-            self._host = Host(blocked=self.blocked)
+            self._host = Host(blocked=self.blocked, project=_directory())
         return self._host
 
     @property
@@ -49,12 +51,27 @@ class Application:
         return self._host is not None
 
     def report_problems(self) -> None:
-        """Say on standard error, one line for each and once, what is wrong with plugins."""
-        for problem in self.host.plugins.problems:
-            line = problem.line()
-            if line not in self._reported:
-                self._reported.add(line)
-                click.echo(f"hermes: {line}", err=True)
+        """Say on standard error, one line for each, what is wrong with plugins and settings.
+
+        Of mere warnings about settings only those about the project's file are said; `hermes doctor` has them all.
+        """
+        lines = [problem.line() for problem in self.host.plugins.problems]
+        project = str(self.host.project / ".hermes") if self.host.project else ""
+        lines += [
+            f"{fault.path}: {fault.message} {fault.remedy}"
+            for fault in self.host.config.problems
+            if fault.level == "error" or (project and fault.path.startswith(project))
+        ]
+        for line in lines:
+            click.echo(f"hermes: {one_line(line, 0)}", err=True)
+
+
+def _directory() -> Path | None:
+    """Where `hermes` was started: the project whose settings count, once the user trusts them."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return None
 
 
 def application() -> Application:

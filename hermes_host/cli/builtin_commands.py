@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hermes_host.specs import CommandSpec, FrontendSpec, SlashCommandSpec
+from hermes_host.specs import CommandSpec, SlashCommandSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["GROUPS", "commands", "frontends", "slash_commands"]
+__all__ = ["GROUPS", "commands", "slash_commands"]
 
 GROUPS: dict[str, tuple[CommandSpec, ...]] = {
     "Talk": (
@@ -62,11 +62,6 @@ def commands() -> Iterable[CommandSpec]:
     """The host's commands `hermes NAME`."""
     for group in GROUPS.values():
         yield from group
-
-
-def frontends() -> Iterable[FrontendSpec]:
-    """The host's conversation surface."""
-    yield FrontendSpec(name="line", summary="Line by line in any terminal.", target="hermes_host.cli.line:main")
 
 
 def slash_commands() -> Iterable[SlashCommandSpec]:

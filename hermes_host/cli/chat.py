@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from hermes_host.cli.application import Application, application, run_async
 from hermes_host.frontends import FrontendOptions
+
+if TYPE_CHECKING:
+    from hermes_host.host import Host
 
 __all__ = ["chat"]
 
@@ -73,10 +76,6 @@ def _merge(state: Application, said: dict[str, Any]) -> None:
             setattr(state, name, value)
     if state.resume and state.continue_last:
         raise click.UsageError("--resume and --continue exclude each other.")
-    if state.verbose:
-        import logging
-
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
 
 
 def _options(
@@ -128,23 +127,29 @@ def _read_piped() -> str:
 def _ask_once(state: Application, options: FrontendOptions) -> int:
     from hermes_host.cli.oneshot import ask_once
 
-    _collect_less()
-    state.report_problems()
-    host = state.host
+    host = _prepared(state)
     return run_async(host, lambda: ask_once(host, options))
 
 
 def _converse(state: Application, options: FrontendOptions, frontend: str) -> int:
     if not sys.stdout.isatty():
         raise click.UsageError("A conversation needs a terminal. To ask once: hermes chat -q TEXT.")
-    _collect_less()
-    state.report_problems()
-    host = state.host
+    host = _prepared(state)
     plain = os.environ.get("TERM", "dumb") == "dumb"
     chosen = host.frontends.get(frontend or "line") if frontend or plain else next(iter(host.frontends))
     target = host.target(chosen, chosen.spec.target)
     code = run_async(host, lambda: target(host, options))
     return int(code or 0)
+
+
+def _prepared(state: Application) -> Host:
+    """The host, with logging set up and the faults of plugins told."""
+    from hermes_host.cli.logs import set_up
+
+    _collect_less()
+    set_up(state.host, verbose=state.verbose)
+    state.report_problems()
+    return state.host
 
 
 def _collect_less() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,11 +12,13 @@ import click
 from hermes_host.cli.application import pass_host
 from hermes_host.cli.listing import count, json_option, print_json, print_table
 from hermes_host.errors import ConfigError, NotFound
+from hermes_host.visible import exact, visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hermes_host.config import Problem
+    from hermes_host.config.editing import Draft
     from hermes_host.host import Host
 
 __all__ = ["config"]
@@ -205,7 +208,7 @@ def edit(host: Host) -> None:
     _declare_plugins(host)
     draft = Draft(host.config)
     while True:
-        _run_editor(draft.file)
+        _run_editor(draft)
         problems = draft.problems()
         _print_problems(problems)
         errors = [problem for problem in problems if problem.level == "error"]
@@ -250,7 +253,7 @@ def trust(host: Host, project: Path, yes: bool) -> None:
     if any(problem.level == "error" for problem in refused):
         raise ConfigError(f"{file.path} cannot be used.", remedy="Nothing was trusted.")
     for setting, value in wanted:
-        click.echo(f"  {setting} = {_text(value)}")
+        click.echo(f"  {exact(setting)} = {exact(_text(value))}")
     if not wanted:
         raise ConfigError(f"{file.path} sets nothing that a project may set.", remedy="Nothing was trusted.")
     if trusted.is_trusted(host.home, file):
@@ -288,12 +291,14 @@ def _value_for(key: str, value: str | None, secret: bool) -> str:
     return answer
 
 
-def _run_editor(file: Path) -> None:
-    import os
-
-    if not (os.environ.get("VISUAL") or os.environ.get("EDITOR") or _interactive()):
-        raise click.UsageError("Set $EDITOR to a program that edits files.")
-    click.edit(filename=str(file))
+def _run_editor(draft: Draft) -> None:
+    try:
+        if not (os.environ.get("VISUAL") or os.environ.get("EDITOR") or _interactive()):
+            raise click.UsageError("Set $EDITOR to a program that edits files.")
+        click.edit(filename=str(draft.file))
+    except click.ClickException:
+        draft.discard()
+        raise
 
 
 def _mention_problems(host: Host) -> None:
@@ -310,7 +315,7 @@ def _mention_override(host: Host, key: str) -> None:
 
 def _print_problems(problems: Sequence[Problem]) -> None:
     for problem in problems:
-        click.echo(f"{problem.level}: {problem.line()}")
+        click.echo(f"{problem.level}: {visible(problem.line())}")
 
 
 def _interactive() -> bool:

@@ -123,7 +123,7 @@ def _show_error(error: HermesError, application: Application) -> int:
     if _strict(application):
         import traceback
 
-        traceback.print_exception(error)
+        click.echo(_redacted("".join(traceback.format_exception(error)), application), err=True, nl=False)
     click.echo(f"hermes: {_redacted(' '.join(str(error).split()), application)}", err=True)
     return FAILED
 
@@ -145,23 +145,18 @@ def _show_unexpected(error: Exception, application: Application) -> int:
 def _redacted(text: str, application: Application) -> str:
     if not application.has_host:
         return text
-    try:
-        return application.host.secrets.redact(text)
-    except (HermesError, OSError):
-        return text
+    from hermes_host.cli.logs import redacted
+
+    return redacted(application.host, text)
 
 
 def _log(text: str, application: Application) -> Path | None:
-    """Append a traceback to the error log; None where that is not possible."""
+    """Add a traceback to the log; None where that is not possible."""
     from datetime import datetime
 
-    from hermes_host.context import private_directory
+    from hermes_host.cli.logs import append
 
     try:
-        path = private_directory(application.host.home / "logs") / "errors.log"
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        with os.fdopen(descriptor, "a", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(f"{datetime.now().astimezone().isoformat(timespec='seconds')}\n{text}\n")
+        return append(application.host, f"{datetime.now().astimezone().isoformat(timespec='seconds')}\n{text}\n")
     except (OSError, HermesError):
         return None
-    return path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import time
@@ -15,6 +16,7 @@ from hermes_host.cli import slash
 from hermes_host.cli.editor import History
 from hermes_host.cli.keyboard import Keyboard
 from hermes_host.cli.listing import count
+from hermes_host.cli.logs import set_up
 from hermes_host.cli.narration import Line
 from hermes_host.cli.opening import open_session
 from hermes_host.cli.prompts import LineApprover, LineQuestioner
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
+log = logging.getLogger(__name__)
+
 _AGAIN = 2.0
 """Seconds within which a second Ctrl+C leaves."""
 _RECAP = 3
@@ -46,7 +50,7 @@ async def main(host: Host, options: FrontendOptions) -> int:
 
 class _LineChat:
     def __init__(self, host: Host, options: FrontendOptions) -> None:
-        loop = asyncio.get_running_loop()
+        self._loop = loop = asyncio.get_running_loop()
         self._host = host
         self._options = options
         self._screen = Screen(later=loop.call_later)
@@ -54,7 +58,7 @@ class _LineChat:
         self._renderer = Renderer(
             self._screen,
             show_reasoning=display.show_reasoning,
-            show_tools=display.tool_progress != "off",
+            show_tools=display.tool_progress,
             streaming=display.streaming,
         )
         prompt = "❯ " if self._screen.unicode else "> "
@@ -87,6 +91,7 @@ class _LineChat:
     # ------------------------------------------------------------------------------------------ begin and end
 
     async def run(self) -> int:
+        set_up(self._host, verbose=self._options.verbose, show=self._show_log)
         self._session = await open_session(self._host, self._options, **self._session_options)
         self._banner()
         self._keyboard.open()
@@ -102,10 +107,17 @@ class _LineChat:
         self._farewell()
         return self._code
 
+    def _show_log(self, text: str) -> None:
+        """Show log records among the lines of the conversation; they may come from any thread."""
+        line = Line(visible(text.rstrip()), "dim")
+        self._loop.call_soon_threadsafe(self._screen.print_line, line)
+
     async def _preload(self) -> None:
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(None, _import_rich)
-        await self._host.preload(self.session)
+        try:
+            await asyncio.get_running_loop().run_in_executor(None, _import_rich)
+            await self._host.preload(self.session)
+        except Exception as error:  # noqa: BLE001 - the first turn meets it again, and says so in its place
+            log.info("preloading failed: %s", error)
 
     async def _tick(self) -> None:
         """Keep the seconds of a running tool up to date."""
@@ -152,12 +164,21 @@ class _LineChat:
                 wanted = {leaving, line} | ({self._work} if self._work else set())
                 await asyncio.wait(wanted, return_when=asyncio.FIRST_COMPLETED)
                 if self._work is not None and self._work.done():
+                    self._report(self._work)
                     self._work = None
                 if line.done():
                     self._take(line.result())
                     line = asyncio.create_task(self._keyboard.lines.get())
         finally:
             await _cancelled(leaving, line)
+
+    def _report(self, work: asyncio.Task[None]) -> None:
+        """Say what nobody foresaw, and go on: the conversation is worth more than the reason to stop it."""
+        error = None if work.cancelled() else work.exception()
+        if error is not None:
+            log.error("unexpected error in the line mode", exc_info=error)
+            text = f"unexpected error: {type(error).__name__}: {one_line(str(error), 0)}"
+            self._screen.print_line(Line(text, "error"))
 
     def _take(self, text: str | None) -> None:
         """One line the user handed in; None at the end of the input."""
@@ -217,6 +238,7 @@ class _LineChat:
         else:
             self._lane.add(task)
             task.add_done_callback(self._lane.discard)
+            task.add_done_callback(self._report)
 
     async def _run_command(self, command: Any, call: SlashCall) -> None:
         answer = await slash.run(command, call)
@@ -248,7 +270,14 @@ class _LineChat:
         loop.add_signal_handler(signal.SIGTERM, self._leave, 143)
         loop.add_signal_handler(signal.SIGHUP, self._leave, 129)
         loop.add_signal_handler(signal.SIGWINCH, self._screen.touch)
+        loop.add_signal_handler(signal.SIGTSTP, self._suspend)
         loop.add_signal_handler(signal.SIGCONT, self._continued)
+
+    def _suspend(self) -> None:
+        """Ctrl+Z: leave a tidy terminal to the shell."""
+        self._screen.suspend()
+        self._keyboard.restore_terminal()
+        os.kill(os.getpid(), signal.SIGSTOP)
 
     def _continued(self) -> None:
         self._keyboard.resume_terminal()

@@ -28,7 +28,7 @@ _ANSWER_LIMIT = 15.0
 """Seconds a provider may take to say which models it has, where that is only a check."""
 
 
-@click.group(invoke_without_command=True, epilog="Example: hermes model set openrouter:vendor/model-name")
+@click.group(invoke_without_command=True, epilog="Example: hermes model set acme:large-1")
 @click.pass_context
 def model(ctx: click.Context) -> None:
     """Choose provider and model."""
@@ -65,7 +65,7 @@ def show(host: Host, as_json: bool) -> None:
     "list",
     epilog="\b\nExamples:\n"
     "  hermes model list                providers\n"
-    "  hermes model list openrouter     the models of one",
+    "  hermes model list acme           the models of one",
 )
 @click.argument("provider", default="")
 @json_option
@@ -83,9 +83,7 @@ def list_models(host: Host, provider: str, as_json: bool) -> None:
     click.echo("\nhermes model list PROVIDER shows its models, hermes model set PROVIDER:MODEL chooses one.")
 
 
-@model.command(
-    "set", epilog="\b\nExamples:\n  hermes model set openrouter:vendor/model-name\n  hermes model set ollama"
-)
+@model.command("set", epilog="\b\nExamples:\n  hermes model set acme:large-1\n  hermes model set acme")
 @click.argument("reference", metavar="PROVIDER[:MODEL]")
 @click.option("--force", is_flag=True, help="Without asking the provider whether it has that model.")
 @pass_host
@@ -199,7 +197,7 @@ def _print_providers(host: Host, current: str, *, numbered: bool = False) -> Non
         for number, item in enumerate(_sorted(host), 1)
     ]
     if not rows:
-        raise NotFound("No provider is installed.", remedy="Try `pip install hermes-compatible`.")
+        raise NotFound("No provider is installed.", remedy="Try `pip install 'hermes-host[standard]'`.")
     print_table((*(("",) if numbered else ()), "provider", "key", "default model", "summary"), rows)
 
 

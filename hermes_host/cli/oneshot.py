@@ -145,13 +145,13 @@ async def ask_once(host: Host, options: FrontendOptions) -> int:
         if options.output_format != "text":
             output.handle(_never_begun(error))
         raise
-    _watch_signals(session)
+    received = _watch_signals(session)
     code = 1
     async for event in session.run(options.prompt):
         output.handle(event)
         if isinstance(event, TurnFinished):
             code = EXIT_CODES[event.outcome]
-    return code
+    return 128 + received[0] if received and code == EXIT_CODES["interrupted"] else code
 
 
 def _never_begun(error: HermesError) -> TurnFinished:
@@ -166,8 +166,19 @@ def _never_begun(error: HermesError) -> TurnFinished:
     )
 
 
-def _watch_signals(session: Session) -> None:
-    """Ctrl+C and a polite kill end the turn, so that what was said so far is kept and shown."""
+def _watch_signals(session: Session) -> list[int]:
+    """Ctrl+C and a polite kill end the turn, so that what was said so far is kept and shown; a second one ends all.
+
+    Gives the list to which the signals that came are added.
+    """
     loop = asyncio.get_running_loop()
+    received: list[int] = []
+
+    def on_signal(number: int) -> None:
+        received.append(number)
+        loop.remove_signal_handler(number)
+        session.interrupt()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, session.interrupt)
+        loop.add_signal_handler(number, on_signal, number)
+    return received

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from hermes_host.cli.markdown import BlockSplitter, MarkdownRenderer
-from hermes_host.cli.narration import Narrator
+from hermes_host.cli.narration import Line, Narrator
 from hermes_host.events import (
     ApprovalDecided,
     ApprovalRequested,
@@ -39,7 +39,7 @@ class Renderer:
         screen: Screen,
         *,
         show_reasoning: bool = False,
-        show_tools: bool = True,
+        show_tools: Literal["off", "new", "all", "verbose"] = "all",
         streaming: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -49,6 +49,7 @@ class Renderer:
         self._streaming = streaming
         self._clock = clock
         self._narrator = Narrator()
+        self._tools_shown: set[str] = set()
         self._markdown = MarkdownRenderer(colour=screen.colour)
         self._blocks = BlockSplitter()
         self._text: list[str] = []
@@ -98,6 +99,8 @@ class Renderer:
             case ToolStarted():
                 words = f"{one_line(event.name)} {one_line(event.shown, 60)}".rstrip()
                 self._running[event.call_id] = (words, self._clock())
+                if self._show_tools == "verbose":
+                    self._say_arguments(event)
             case ToolProgress():
                 self._progress = (self._progress + event.text)[-400:]
                 return
@@ -114,12 +117,24 @@ class Renderer:
         self._narrate(event)
 
     def _narrate(self, event: Event) -> None:
-        if not self._show_tools and isinstance(event, ToolFinished):
+        if isinstance(event, ToolFinished) and not self._wants(event):
             return
         for line in self._narrator.lines(event):
             self._flush_text()
             self._screen.print_line(line)
             self._spaced = False
+
+    def _say_arguments(self, event: ToolStarted) -> None:
+        for name, value in event.arguments.items():
+            self._screen.print_line(Line(f"  {one_line(name)}: {one_line(str(value), 200)}", "dim"))
+
+    def _wants(self, event: ToolFinished) -> bool:
+        """Whether a call is to be shown, by the setting `display.tool_progress`; a failed one always is."""
+        known = event.name in self._tools_shown
+        self._tools_shown.add(event.name)
+        return (
+            event.result.is_error or self._show_tools in ("all", "verbose") or (self._show_tools == "new" and not known)
+        )
 
     # -------------------------------------------------------------------------------------------------- text
 
@@ -178,14 +193,10 @@ class Renderer:
             self._reasoning.clear()
         self._flush_text()
         if self._reasoned:
-            self._screen.show_tail(visible("".join(self._reasoned[-20:])), "dim", rows=3)
+            self._screen.show_tail("".join(self._reasoned), "dim", rows=3)
         else:
-            self._screen.show_tail(self._open_text())
+            self._screen.show_tail(self._blocks.open.rstrip("\n"))
         self._screen.show_status(self._state())
-
-    def _open_text(self) -> str:
-        text = self._blocks.open
-        return visible(text[-8 * self._screen.width :]) if text.strip() else ""
 
     def _state(self) -> str:
         if self._running and not self._activity.startswith("interrupting"):

@@ -11,6 +11,8 @@ import shutil
 import sys
 from typing import TYPE_CHECKING, TextIO
 
+from hermes_host.visible import visible
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -128,13 +130,20 @@ class Screen:
         code = _CODES[style][0 if self.colour else 1] if self.styled else ""
         return f"\x1b[{code}m{text}\x1b[0m" if code else text
 
-    def show_tail(self, text: str, style: Style = "plain", rows: int = 8) -> None:
-        """Show the end of a text that still grows, `rows` rows of it."""
+    def show_tail(self, text: str, style: Style = "plain", rows: int = 16) -> None:
+        """Show the end of a text that still grows, at most `rows` rows of it, made safe."""
         if not self.live:
             return
-        width = self.width
-        wrapped = wrap_cells(text[-rows * width :], width)[-min(rows, self.height - 4) :] if text else []
+        rows = max(1, min(rows, self.height - 5))
+        shown = visible("\n".join(self._line_ends(text, rows)))
+        wrapped = wrap_cells(shown, self.width)[-rows:] if shown else []
         self._tail = [self.styled_text(row, style) for row in wrapped]
+
+    def _line_ends(self, text: str, rows: int) -> list[str]:
+        """The last lines; of one longer than can be shown, the end, cut where a row begins so that rows stand still."""
+        width = self.width
+        lines = text.rsplit("\n", rows)[-rows:]
+        return [line[max(0, len(line) - rows * width) // width * width :] for line in lines]
 
     def show_status(self, text: str) -> None:
         """Show one row about what is going on; empty for none."""
@@ -158,6 +167,11 @@ class Screen:
             self._above.append("\x1b[2J\x1b[3J\x1b[H")
             self._drawn = False
             self.touch()
+
+    def suspend(self) -> None:
+        """Take the live rows away until the next frame."""
+        self._write(self._erase())
+        self._drawn = False
 
     def forget_live_rows(self) -> None:
         """Something else has written to the terminal: paint the live rows anew, below that."""

@@ -149,7 +149,7 @@ def delete(host: Host, references: tuple[str, ...], yes: bool) -> None:
             click.echo(f"{info.id}  {one_line(info.title or info.preview, 60)}")
         click.confirm(f"Delete {count(len(found), 'conversation')} for good?", abort=True)
     for session_id in found:
-        host.sessions.delete(session_id)
+        host.forget(session_id)
     click.echo(f"Deleted {count(len(found), 'conversation')}.")
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["tools"]
 
 _platform = click.option(
-    "--platform", default="cli", show_default=True, metavar="NAME", help="The surface: cli, telegram, cron …"
+    "--platform", default="cli", show_default=True, metavar="NAME", help="The surface: cli, batch …"
 )
 
 
@@ -43,7 +43,7 @@ def tools(ctx: click.Context) -> None:
         ctx.invoke(list_tools, platform="cli", as_json=False)
 
 
-@tools.command("list", epilog="Example: hermes tools list --platform telegram --json")
+@tools.command("list", epilog="Example: hermes tools list --platform batch --json")
 @_platform
 @json_option
 @pass_host
@@ -54,7 +54,7 @@ def list_tools(host: Host, platform: str, as_json: bool) -> None:
         print_json({"platform": platform, "configured": _configured(host, platform), "tools": found})
         return
     if not found:
-        click.echo("No tools are installed. Try `pip install hermes-files hermes-terminal hermes-local`.")
+        click.echo("No tools are installed. Try `pip install 'hermes-host[standard]'`.")
         return
     print_table(
         ("tool", "toolset", "state", "what it does"),
@@ -75,7 +75,7 @@ def enable(host: Host, names: tuple[str, ...], platform: str) -> None:
     _store(host, platform, _on(host, platform) | wanted)
 
 
-@tools.command("disable", epilog="Example: hermes tools disable terminal --platform telegram")
+@tools.command("disable", epilog="Example: hermes tools disable terminal --platform batch")
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @_platform
 @pass_host
@@ -85,7 +85,7 @@ def disable(host: Host, names: tuple[str, ...], platform: str) -> None:
     _store(host, platform, _on(host, platform) - unwanted)
 
 
-@tools.command("reset", epilog="Example: hermes tools reset --platform telegram")
+@tools.command("reset", epilog="Example: hermes tools reset --platform batch")
 @_platform
 @pass_host
 def reset(host: Host, platform: str) -> None:

@@ -65,8 +65,10 @@ def assign(config: Config, key: str, text: str, *, force: bool = False) -> Assig
 def _assign_secret(config: Config, path: Sequence[str], text: str, force: bool) -> Assignment:
     data = next((layer.data for layer in config.layers if layer.origin == "file"), {})
     name = placeholder_name(lookup(data, tuple(path)))
-    if not name:
-        name = re.sub(r"[^A-Z0-9]+", "_", "_".join(path).upper()).strip("_")
+    new = not name
+    name = name or re.sub(r"[^A-Z0-9]+", "_", "_".join(path).upper()).strip("_")
+    config.secrets.check(name, text)
+    if new:
         config.set(join_path(path), f"${{{name}}}", force=force)
     config.secrets.set(name, text)
     config.reload()

@@ -1,8 +1,8 @@
 """One YAML file: its text, its data, and where each value stands.
 
-Scalars are read as YAML 1.1 reads them (`yes`, `on` and `off` are truth values, as PyYAML has it and as Hermes Agent's
-users wrote them), less its traps: `12:30`, `2026-01-31`, `1_000` and `010` are text. `Document.text_of` gives a scalar as
-it was written, for a setting of type text.
+Scalars are read as YAML 1.1 has it, like PyYAML and Hermes Agent (`yes`, `on` and `off` are truth values), less its
+traps: `12:30`, `2026-01-31`, `1_000` and `010` are text. `Document.text_of` gives a scalar as it was written, for a
+setting of type text.
 """
 
 from __future__ import annotations

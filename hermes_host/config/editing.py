@@ -66,6 +66,11 @@ class Draft:
         self.file.unlink()
         return text != self._start
 
+    def discard(self) -> None:
+        """Delete the copy where nothing was written into it."""
+        if files.read_text(self.file) == self._start:
+            self.file.unlink()
+
     def _document(self, text: str) -> Document:
         return read(str(self._config.file), text)
 

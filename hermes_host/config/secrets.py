@@ -96,16 +96,21 @@ class Secrets:
 
     def set(self, name: str, value: str) -> None:
         """Write the secret into `.env`, mode 0600; other lines stay as they are. Raises `ConfigError`."""
+        self.check(name, value)
+        with files.locked(self.file):
+            text = files.read_text(self.file) or ""
+            files.write_private(self.file, dotenv.with_value(text, name, value))
+        self._forget()
+
+    @staticmethod
+    def check(name: str, value: str) -> None:
+        """Raise `ConfigError` when `set` would refuse this name or value."""
         if not _VARIABLE.fullmatch(name):
             raise ConfigError(
                 f"{name!r} is not the name of a variable.", remedy="Use letters, digits and _, such as EXAMPLE_API_KEY."
             )
         if reason := dotenv.check_value(value):
             raise ConfigError(f"The value for {name} cannot be kept: {reason}.", remedy="Nothing was changed.")
-        with files.locked(self.file):
-            text = files.read_text(self.file) or ""
-            files.write_private(self.file, dotenv.with_value(text, name, value))
-        self._forget()
 
     def unset(self, name: str) -> None:
         """Take the secret out of `.env`; without effect where it is not there."""

@@ -6,11 +6,11 @@ import asyncio
 import time
 from contextlib import aclosing
 from secrets import token_hex
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from typing import TYPE_CHECKING, Literal
 
 from hermes_host.errors import NotFound, ToolError
 from hermes_host.protocols import Command, Exited, Terminal
-from hermes_host.terminals.output import KEPT_AT_MOST, PlainText, Tail, create_private
+from hermes_host.terminals.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -20,11 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Job", "Jobs"]
 
-_REMEMBERED = 200_000
-"""Characters of output in memory."""
 _FINISHED = 64
 _RUNNING = 64
-_INDEX_BYTES = 1 << 16
 
 
 class Jobs:
@@ -45,12 +42,11 @@ class Jobs:
             raise ValueError("A script cannot hold NUL characters.")
         if sum(job.state == "running" for job in self._jobs.values()) >= _RUNNING:
             raise ToolError(f"{_RUNNING} background processes are running.", remedy="Kill one that is not needed.")
-        job = Job(f"proc_{token_hex(6)}", script, self._file_for)
+        await self._state.prepare(self._terminal)
+        id = f"proc_{token_hex(6)}"
+        job = Job(id, script, self._file_for(f"{id}.txt"), pty=pty)
         text, frames = self._state.wrap(script, pty=pty, save=False)
-        cwd = (
-            f"{self._state.directory}/{directory}" if directory and not directory.startswith(("/", "~")) else directory
-        )
-        await job.begin(self._terminal, text, frames, cwd or self._state.directory, pty)
+        await job.begin(self._terminal, text, frames, self._state.below(directory))
         self._jobs[job.id] = job
         self._forget_old()
         return job
@@ -81,7 +77,7 @@ class Jobs:
 class Job:
     """A background process. Its output is in `file`; the last 200,000 characters are in memory."""
 
-    def __init__(self, id: str, command: str, file_for: Callable[[str], Path]) -> None:
+    def __init__(self, id: str, command: str, file: Path, *, pty: bool) -> None:
         self.id = id
         self.command = command
         self.state: Literal["running", "exited", "killed"] = "running"
@@ -90,30 +86,28 @@ class Job:
         self.started = time.time()
         self.ended: float | None = None
         self.pid: int | None = None
-        """On the terminal's machine; None where the shell has not said it yet."""
-        self.file = file_for(f"{id}.txt")
-        """All output as it came."""
-        self._output = _JobOutput(self.file)
+        """On the terminal's machine; None where the shell has not said it."""
+        self.file = file
+        """All output as it came, up to 1 GiB; there once there is output."""
+        self._pty = pty
+        self._record = Record(file, carriage_returns=not pty)
         self._input: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._input_ended = False
         self._task: asyncio.Task[None] | None = None
         self._begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._finished = asyncio.Event()
-        self._read = 0
 
-    async def begin(self, terminal: Terminal, text: str, frames: Frames, cwd: str, pty: bool) -> None:
+    async def begin(self, terminal: Terminal, text: str, frames: Frames, cwd: str) -> None:
         """Start it; part of `Jobs.start`."""
-        command = Command(script=text, cwd=cwd, stdin=self._follow_input(), pty=pty)
+        command = Command(script=text, cwd=cwd, stdin=self._follow_input(), pty=self._pty)
         self._task = asyncio.create_task(self._follow(terminal, command, frames), name=f"job {self.id}")
         try:
             await asyncio.shield(self._begun)
-        except BaseException:
+        except asyncio.CancelledError:
             await self.kill()
             raise
 
     async def _follow(self, terminal: Terminal, command: Command, frames: Frames) -> None:
-        framed_stream = 1 if command.pty else 2
-        self._output.normalise_line_ends = command.pty
         try:
             async with aclosing(terminal.run(command)) as events:  # type: ignore[type-var]
                 async for event in events:
@@ -121,21 +115,19 @@ class Job:
                         self.code = event.code
                         self.state = "exited"
                         break
-                    data = frames.feed(event.data) if event.stream == framed_stream else event.data
-                    self._output.add(data)
+                    framed = event.stream == (1 if command.pty else 2)
+                    self._record.add(frames.feed(event.data) if framed else event.data)
                     self._note_pid(frames)
-                self._output.add(frames.finish())
-        except OSError as error:
-            if self._begun.done():
-                self._output.add(f"\n[the terminal failed: {error}]\n".encode())
-                self.state = "killed"
-            else:
+            self._record.add(frames.finish())
+        except Exception as error:  # noqa: BLE001, a backend may raise anything, and whoever started it is to know
+            if not self._begun.done():
                 self._begun.set_exception(error)
+            self._record.add(f"\n[The terminal failed: {error}]\n".encode())
         finally:
             if self.state == "running":
                 self.state = "killed"
             self.ended = time.time()
-            self._output.close()
+            self._record.close()
             if not self._begun.done():
                 self._begun.set_result(None)
             self._finished.set()
@@ -153,11 +145,11 @@ class Job:
 
     def poll(self) -> str:
         """The output since the last call, without terminal control sequences."""
-        return self._output.poll()
+        return self._record.poll()
 
     def log(self, offset: int = 0, limit: int = 200) -> Sequence[str]:
         """Lines `offset` to `offset + limit` of all output, from 0; a negative offset counts from the end."""
-        return self._output.lines(offset, limit)
+        return self._record.lines(offset, limit)
 
     async def wait(self, timeout: float | None = None) -> bool:
         """Wait for its end at most `timeout` seconds; whether it has ended."""
@@ -185,90 +177,3 @@ class Job:
         if self._task is not None and not self._task.done():
             self._task.cancel()
             await asyncio.wait([self._task])
-        elif self._task is not None and self._task.cancelled():
-            pass
-
-
-class _JobOutput:
-    """A job's output: all of it in a file, its end in memory."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file: BinaryIO | None = None
-        self._plain = PlainText()
-        self._tail = Tail(_REMEMBERED)
-        self._length = 0
-        self._polled = 0
-        self._bytes = 0
-        self._newlines = 0
-        self._index: list[tuple[int, int]] = [(0, 0)]
-        self._problem = ""
-        self.normalise_line_ends = False
-
-    def add(self, data: bytes) -> None:
-        if not data:
-            return
-        self._show(self._plain.feed(data))
-        self._store(data)
-
-    def _show(self, text: str) -> None:
-        if self.normalise_line_ends:
-            text = text.replace("\r\n", "\n")
-        self._tail.add(text)
-        self._length += len(text)
-
-    def _store(self, data: bytes) -> None:
-        if self._problem:
-            return
-        try:
-            if self._file is None:
-                self._file = create_private(self._path)
-            if self._bytes + len(data) > KEPT_AT_MOST:
-                self._problem = "full"
-                data = data[: KEPT_AT_MOST - self._bytes]
-            view = memoryview(data)
-            while view:
-                view = view[self._file.write(view) :]
-        except OSError as error:
-            self._problem = error.strerror or str(error)
-            return
-        if self._bytes - self._index[-1][1] >= _INDEX_BYTES:
-            self._index.append((self._newlines, self._bytes))
-        self._bytes += len(data)
-        self._newlines += data.count(b"\n")
-
-    def close(self) -> None:
-        self._show(self._plain.feed(b"", final=True))
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
-    def poll(self) -> str:
-        new = self._length - self._polled
-        self._polled = self._length
-        text = self._tail.text()
-        if new <= len(text):
-            return text[len(text) - new :]
-        return f"[… {new - len(text):,} characters left out; all output is in {self._path} …]\n{text}"
-
-    def lines(self, offset: int, limit: int) -> list[str]:
-        if self._bytes == 0:
-            return []
-        if offset < 0:
-            offset = max(0, self._newlines + 1 + offset)
-        line, position = max(entry for entry in self._index if entry[0] <= offset)
-        found: list[str] = []
-        plain = PlainText()
-        with self._path.open("rb") as file:
-            file.seek(position)
-            if position:
-                # The index points into a line, which the next one follows.
-                file.readline()
-                line += 1
-            for raw in file:
-                if line >= offset + limit:
-                    break
-                if line >= offset:
-                    found.append(plain.feed(raw, final=True).rstrip("\r\n"))
-                line += 1
-        return found

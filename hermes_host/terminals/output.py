@@ -8,6 +8,8 @@ import re
 from collections import deque
 from typing import TYPE_CHECKING, BinaryIO
 
+from hermes_host.context import private_directory
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -81,7 +83,7 @@ class Tail:
 
 def create_private(path: Path) -> BinaryIO:
     """A new file that only the owner can read, from its first byte."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private_directory(path.parent)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     return os.fdopen(descriptor, "wb", buffering=0)
 

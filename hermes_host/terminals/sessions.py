@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from hermes_host.errors import SessionError
 from hermes_host.terminals.shell import Shell
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ class _OpenTerminal:
     ) -> None:
         self.shell: Shell | None = None
         self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._opened.add_done_callback(lambda opened: opened.exception())  # it may be that nobody waits any more
         self._leave = asyncio.Event()
         self._task = asyncio.create_task(
             self._hold(connect, backend, session.id, session.directory), name=f"terminal {session.id}"
@@ -110,14 +112,13 @@ class _OpenTerminal:
             if self._opened.done():
                 raise
             if isinstance(error, asyncio.CancelledError):
-                self._opened.cancel()
-                raise
+                error = SessionError("The session was closed while its terminal was being opened.")
             # Told to whoever waits for the terminal.
             self._opened.set_exception(error)
 
     @property
     def failed(self) -> bool:
-        return self._opened.done() and (self._opened.cancelled() or self._opened.exception() is not None)
+        return self._opened.done() and self._opened.exception() is not None
 
     async def wait_until_open(self) -> None:
         # One caller's cancellation must not take the terminal from the others.
@@ -127,8 +128,4 @@ class _OpenTerminal:
         self._leave.set()
         if not self._opened.done():
             self._task.cancel()
-        try:
-            await asyncio.shield(self._task)
-        except asyncio.CancelledError:
-            if not self._task.cancelled():
-                raise
+        await asyncio.shield(self._task)

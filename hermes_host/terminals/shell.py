@@ -7,7 +7,6 @@ is a job (`Shell.jobs`), which starts with a copy of the state and gives nothing
 from __future__ import annotations
 
 import asyncio
-import posixpath
 import tempfile
 import time
 from contextlib import aclosing
@@ -113,6 +112,7 @@ class Shell:
         started = time.monotonic()
         report = _Report(on_output) if on_output is not None else None
         collector = Collector(limit, keep or self._file_for_output, PlainText(carriage_returns=not pty))
+        await self._state.prepare(self._terminal)
         text, frames = self._state.wrap(script, pty=pty)
         framed_stream = 1 if pty else 2
 
@@ -130,7 +130,7 @@ class Shell:
             return Exited(code=1)
 
         try:
-            exited = await self._follow(follow, directory)
+            exited = await self._follow(follow, directory, collector)
             collector.feed(frames.finish())
             rest = collector.finish()
         finally:
@@ -153,10 +153,12 @@ class Shell:
             seconds=time.monotonic() - started,
         )
 
-    async def _follow(self, follow: Callable[[str], Coroutine[Any, Any, Exited]], directory: str) -> Exited | None:
+    async def _follow(
+        self, follow: Callable[[str], Coroutine[Any, Any, Exited]], directory: str, collector: Collector
+    ) -> Exited | None:
         """Run to the end, which is given, or until `interrupt`."""
         start = self._terminal.directory
-        cwd = posixpath.join(self.directory, directory) if directory else self.directory
+        cwd = self._state.below(directory)
         self._interrupted = False
         while True:
             self._running = asyncio.get_running_loop().create_task(follow(cwd))
@@ -170,6 +172,7 @@ class Shell:
                 # The shell's own directory was removed. To stay there would mean that no command could ever run again.
                 if directory or cwd == start:
                     raise
+                collector.feed(f"[The directory {cwd} does not exist any more. This ran in {start}.]\n".encode())
                 cwd = start
             finally:
                 self._running = None

@@ -10,22 +10,30 @@ reach the lines around it. The state comes back on standard error, which is free
 goes where its output goes, and in their order; in a pseudo-terminal it comes between the output. Either way it is
 framed by a random word, so nothing of it lies in a file, and nothing but `Terminal.run` is needed.
 
-Only what differs from a fresh shell is restored: most of the time a directory and a few variables. In bash these are
-variables of every kind, functions, aliases, options (`set`, `shopt`), the umask and the directory; in a plain POSIX
-shell functions are missing, since it cannot list them. Never kept: traps, `set -n`, the directory stack, `ulimit`,
+What a fresh shell looks like is asked once, before the first command. Only what differs from it is restored: most of
+the time a directory and a few variables. In bash these are variables of every kind, functions, aliases, options (`set`,
+`shopt`), the umask and the directory. A plain POSIX shell cannot list its functions, so there they are missing, and
+everything else is restored. Never kept: traps, `set -n`, the directory stack, `ulimit`,
 and `set -e` of a shell that ended by `exit` or by `set -e` itself (in a terminal that shell would be gone).
 A script that replaces the EXIT trap *and* calls `exit` keeps the state before it.
 """
 
 from __future__ import annotations
 
+import asyncio
+import posixpath
 import re
 import secrets
 import shlex
+from contextlib import aclosing
 from typing import TYPE_CHECKING
+
+from hermes_host.protocols import Command, Output
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from hermes_host.protocols import Terminal
 
 __all__ = ["Frames", "ShellState"]
 
@@ -44,16 +52,19 @@ _STATE_AT_MOST = 16 << 20
 _BASH_FD = 198
 _POSIX_FD = 9  # dash takes one digit only
 
+# The options come first: once they are written they are switched off, for what follows must neither be traced nor fail.
+# bash writes line by line, each with a system call that wakes the reader: `shopt -p` alone would be 50 of them.
 _BASH_SECTIONS = (
+    'builtin printf %s "$SHELLOPTS"',
     "builtin declare -p",
     "builtin declare -f",
     "builtin declare -F",
     "builtin alias -p",
-    "builtin shopt -p",
+    'builtin printf %s "$BASHOPTS"',
     "builtin umask -p",
     'builtin printf %s "$PWD"',
 )
-_POSIX_SECTIONS = ("set", "export -p", "alias", "umask", 'printf %s "$PWD"')
+_POSIX_SECTIONS = ("set +o", "set", "export -p", "alias", "umask", 'printf %s "$PWD"')
 
 
 class Frames:
@@ -105,86 +116,88 @@ class ShellState:
 
     def __init__(self, directory: str) -> None:
         self.directory = directory
-        self._bash: bool | None = None
+        self._preparing = asyncio.Lock()
+        self._prepared = False
         self._baseline: tuple[str, ...] | None = None
         self._baseline_variables: Mapping[str, str] = {}
         self._restore = ""
         self._tracing = ""
 
+    def below(self, directory: str) -> str:
+        """The absolute path of `directory` as seen from where the shell is; empty means just there."""
+        if not directory:
+            return self.directory
+        return directory if directory.startswith("~") else posixpath.join(self.directory, directory)
+
+    async def prepare(self, terminal: Terminal) -> None:
+        """Learn, before the first command, which shell the terminal has and what a fresh one looks like."""
+        async with self._preparing:
+            if self._prepared:
+                return
+            word = _new_word()
+            frames = Frames(word)
+            fresh = f"{_OURS}kind=fresh; exec {_BASH_FD}>&2; {_writing(_BASH_SECTIONS, word, _BASH_FD, 'builtin ')}"
+            # As before every command, so that only what a command changes is seen as changed.
+            script = f"shopt -s expand_aliases; {fresh}"
+            command = Command(script=f'if [ -n "$BASH_VERSION" ]; then eval {shlex.quote(script)}; fi', timeout=60)
+            async with aclosing(terminal.run(command)) as events:  # type: ignore[type-var]
+                async for event in events:
+                    if isinstance(event, Output) and event.stream == 2:
+                        frames.feed(event.data)
+            for block in frames.blocks:
+                sections = block.decode("utf-8", "surrogateescape").split("\0")[1:]
+                self._baseline = tuple(sections)
+                self._baseline_variables = _variables(sections[1])
+            self._prepared = True
+
     def wrap(self, script: str, *, pty: bool, save: bool = True) -> tuple[str, Frames]:
         """The whole text for the shell, and what takes the state out of the output. Without `save` nothing is kept."""
-        word = "hermes-" + secrets.token_hex(8)
-        if self._bash is None:
-            bash = shlex.quote(self._bash_text(script, word, pty, save))
-            posix = shlex.quote(self._posix_text(script, word, pty, save))
-            text = f'if [ -n "$BASH_VERSION" ]; then eval {bash}; else eval {posix}; fi'
-        elif self._bash:
-            text = self._bash_text(script, word, pty, save)
-        else:
-            text = self._posix_text(script, word, pty, save)
-        return text, Frames(word)
+        word = _new_word()
+        text = self._bash_text if self._baseline is not None else self._posix_text
+        return text(script, word, pty, save), Frames(word)
 
     def _bash_text(self, script: str, word: str, pty: bool, save: bool) -> str:
         """Everything on one line, so that line numbers in messages are right and `set -v` shows nothing of ours."""
-        fd = _BASH_FD
-        parts = [
-            f"exec {fd}>&2" + ("" if pty else " 2>&1"),
-            f"builtin printf '\\0{word}<pid\\0%s\\0{word}>' $$ >&{fd}",
-            "BASH_ARGV0=bash",
-            "shopt -s expand_aliases",
-        ]
-        if save:
-            write = _writing(_BASH_SECTIONS, word, fd, "builtin ")
-            if self._baseline is None:
-                parts.append(f"{_OURS}kind=fresh; {write}")
-            parts.append(f"{_OURS}write={_ansi_quoted(write)}")
-            parts.append(_saving_at_exit())
-        else:
-            parts.append(f"exec {fd}>&-")
+        parts = ["shopt -s expand_aliases", *_opening(word, _BASH_FD, pty)]
         if self._restore:
             parts.append(f"eval {_ansi_quoted(self._restore)} 2>/dev/null")
-        # A space, for a script that begins with a dash.
-        parts.append(f"eval {_ansi_quoted(self._tracing + ' ' + script)}")
         if save:
-            parts.append(_saving("ended"))
+            parts.append(f"{_OURS}write={_ansi_quoted(_writing(_BASH_SECTIONS, word, _BASH_FD, 'builtin '))}")
+            parts.append(_saving_at_exit("builtin "))
+        else:
+            parts.append(f"exec {_BASH_FD}>&-")
+        # A space, for a script that begins with a dash.
+        parts.append(f"builtin eval {_ansi_quoted(self._tracing + ' ' + script)}")
+        if save:
+            parts.append(_saving("builtin "))
         return "; ".join(parts)
 
     def _posix_text(self, script: str, word: str, pty: bool, save: bool) -> str:
-        fd = _POSIX_FD
-        parts = [
-            f"exec {fd}>&2" + ("" if pty else " 2>&1"),
-            f"printf '\\0{word}<pid\\0%s\\0{word}>' $$ >&{fd}",
-        ]
-        if save:
-            parts.append(f"{_OURS}write={shlex.quote(_writing(_POSIX_SECTIONS, word, fd))}")
-            parts.append(_saving_at_exit())
-        else:
-            parts.append(f"exec {fd}>&-")
+        parts = _opening(word, _POSIX_FD, pty)
         if self._restore:
             parts.append(f"eval {shlex.quote(self._restore)} 2>/dev/null")
+        if save:
+            parts.append(f"{_OURS}write={shlex.quote(_writing(_POSIX_SECTIONS, word, _POSIX_FD))}")
+            parts.append(_saving_at_exit())
+        else:
+            parts.append(f"exec {_POSIX_FD}>&-")
         parts.append(f"eval {shlex.quote(self._tracing + ' ' + script)}")
         if save:
-            parts.append(_saving("posix"))
+            parts.append(_saving())
         return "; ".join(parts)
 
     def absorb(self, blocks: list[bytes], code: int) -> None:
-        """Take over what a completed command left. Blocks that are torn or not ours are ignored."""
+        """Take over what a completed command left. What does not look like a state is ignored."""
         for block in blocks:
             kind, *sections = block.decode("utf-8", "surrogateescape").split("\0")
-            if kind == "exited" and code >= 128:
-                continue  # ended by a signal
-            if kind == "fresh" and len(sections) >= 8:
-                self._bash = True
-                self._baseline = tuple(sections[:8])
-                self._baseline_variables = _variables(sections[1])
-            elif kind in ("ended", "exited") and len(sections) >= 8 and self._baseline is not None:
-                self._absorb_bash(sections, exited=kind == "exited")
-            elif len(sections) >= 6 and self._baseline is None and kind in ("posix", "exited"):
+            if kind not in ("ended", "exited") or (kind == "exited" and code >= 128):
+                continue  # a signal ended the shell
+            if self._baseline is None and len(sections) > len(_POSIX_SECTIONS):
                 self._absorb_posix(sections, exited=kind == "exited")
+            elif self._baseline is not None and len(sections) > len(_BASH_SECTIONS):
+                self._absorb_bash(sections, self._baseline, exited=kind == "exited")
 
-    def _absorb_bash(self, sections: list[str], *, exited: bool) -> None:
-        assert self._baseline is not None
-        fresh = self._baseline
+    def _absorb_bash(self, sections: list[str], fresh: tuple[str, ...], *, exited: bool) -> None:
         options, declared, functions, exported, aliases, shopt, umask, directory = sections[:8]
         variables = _variables(declared)
         lines = []
@@ -200,13 +213,12 @@ class ShellState:
             lines += _starting_with(aliases, "alias ")
         if umask != fresh[6]:
             lines.append(umask)
-        lines += _changed_lines(shopt, fresh[5])
-        self._set_options(_changed_lines(options, fresh[0]), lines, exited)
+        lines += _switches("shopt -s", "shopt -u", shopt, fresh[5])
+        self._set_options(_switches("set -o", "set +o", options, fresh[0]), lines, exited)
         self._restore = "\n".join(lines)
         self.directory = directory
 
     def _absorb_posix(self, sections: list[str], *, exited: bool) -> None:
-        self._bash = False
         options, variables, exported, aliases, umask, directory = sections[:6]
         lines = [variables, exported, *(f"alias {line}" for line in aliases.splitlines()), f"umask {umask}"]
         self._set_options(options.splitlines(), lines, exited)
@@ -222,24 +234,33 @@ class ShellState:
         self._tracing = "".join(f"{line}; " for line in tracing)
 
 
+def _new_word() -> str:
+    # No digit first: it would be read as part of the \\0 before it.
+    return "hermes-" + secrets.token_hex(8)
+
+
 def _writing(sections: tuple[str, ...], word: str, fd: int, builtin: str = "") -> str:
-    """Code that writes the state as one block. `set +o` comes first: what follows must neither be traced nor fail."""
+    """Code that writes the state as one block."""
     zero = f"{builtin}printf '\\0'"
-    body = "; ".join(f"{section}; {zero}" for section in sections)
+    options, *rest = (f"{section}; {zero}" for section in sections)
     return (
-        f"{{ {builtin}printf '\\0{word}<%s\\0' \"${_OURS}kind\"; {builtin}set +o; {builtin}set +exuv;"
-        f" {zero}; {body}; {builtin}printf '\\0{word}>'; }} >&{fd} 2>/dev/null"
+        f"{{ {builtin}printf '\\0{word}<%s\\0' \"${_OURS}kind\"; {options}; {builtin}set +exuv; {'; '.join(rest)};"
+        f" {builtin}printf '\\0{word}>'; }} >&{fd} 2>/dev/null"
     )
 
 
-def _saving(kind: str) -> str:
-    return (
-        f'{{ {_OURS}code=$?; {_OURS}kind={kind}; eval "${_OURS}write"; {_OURS}write=; }} 2>/dev/null; exit ${_OURS}code'
-    )
+def _opening(word: str, fd: int, pty: bool) -> list[str]:
+    """Put standard error aside for the state, and say the process id."""
+    return [f"exec {fd}>&2" + ("" if pty else " 2>&1"), f"printf '\\0{word}<pid\\0%s\\0{word}>' $$ >&{fd}"]
 
 
-def _saving_at_exit() -> str:
-    return f"trap '{{ {_OURS}kind=exited; eval \"${_OURS}write\"; }} 2>/dev/null' EXIT"
+def _saving(builtin: str = "") -> str:
+    write = f'{_OURS}code=$?; {_OURS}kind=ended; {builtin}eval "${_OURS}write"; {_OURS}write='
+    return f"{{ {write}; }} 2>/dev/null; {builtin}exit ${_OURS}code"
+
+
+def _saving_at_exit(builtin: str = "") -> str:
+    return f"{builtin}trap '{{ {_OURS}kind=exited; {builtin}eval \"${_OURS}write\"; }} 2>/dev/null' EXIT"
 
 
 def _ansi_quoted(text: str) -> str:
@@ -282,6 +303,7 @@ def _variables(listing: str) -> dict[str, str]:
     }
 
 
-def _changed_lines(now: str, fresh: str) -> list[str]:
-    before = set(fresh.splitlines())
-    return [line for line in now.splitlines() if line not in before]
+def _switches(on: str, off: str, now: str, fresh: str) -> list[str]:
+    """What turns the options of a fresh shell into those there are now; both are lists joined by colons."""
+    have, had = set(now.split(":")), set(fresh.split(":"))
+    return [*(f"{off} {name}" for name in sorted(had - have)), *(f"{on} {name}" for name in sorted(have - had))]

@@ -25,9 +25,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
+
+if TYPE_CHECKING:
+    import ssl
 
 __all__ = ["Answer", "ModelServer", "ModelServerStep", "Pause", "Received", "json_answer", "main"]
 
@@ -144,6 +147,7 @@ class ModelServer:
         pages: Mapping[str, Answer] | None = None,
         port: int = 0,
         prefix: str = "/v1",
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.script: list[ModelServerStep] | None = None if callable(script) else list(script)
         self._answer_all = script if callable(script) else None
@@ -151,6 +155,7 @@ class ModelServer:
         self._pages = dict(pages or {})
         self._port = port
         self._prefix = prefix
+        self._tls = tls
         self.requests: list[Received] = []
         self.lookups: list[Received] = []
         """The GET requests."""
@@ -165,7 +170,7 @@ class ModelServer:
     @property
     def origin(self) -> str:
         """Scheme, host and port."""
-        return f"http://127.0.0.1:{self._port}"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._port}"
 
     @property
     def url(self) -> str:
@@ -185,7 +190,7 @@ class ModelServer:
         self.holding.clear()
 
     async def __aenter__(self) -> ModelServer:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self._port, limit=1 << 26)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self._port, limit=1 << 26, ssl=self._tls)
         self._port = self._server.sockets[0].getsockname()[1]
         return self
 

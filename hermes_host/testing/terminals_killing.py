@@ -115,11 +115,12 @@ def _family(place: str) -> str:
     """A script with a child, a child in a session of its own that ignores signals, and an orphan; it says `ready`."""
     member = f'echo $$ >> "{place}/pids"; while :; do sleep 1000; done'
     return (
+        f": >> '{place}/pids'\n"
         f"new_session=$(command -v setsid || true)\n"
         f"sh -c '{member}' &\n"
         f"$new_session nohup sh -c 'trap \"\" TERM HUP INT; {member}' >/dev/null 2>&1 &\n"
         f"( $new_session sh -c '{member}' >/dev/null 2>&1 & )\n"
-        f"while [ \"$(wc -l < '{place}/pids' 2>/dev/null || echo 0)\" -lt 3 ]; do sleep 0.02; done\n"
+        f"while [ \"$(wc -l < '{place}/pids' )\" -lt 3 ]; do sleep 0.02; done\n"
         f"echo ready\n"
         f"sleep 1000 # wait\n"
     )

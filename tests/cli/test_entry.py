@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from hermes_host import __version__
 
 HEAVY = {"hermes_stub.commands", "hermes_stub.parts", "hermes_host.cli.chat", "hermes_host.agent", "rich", "yaml"}
@@ -112,10 +114,16 @@ def test_an_unexpected_error_is_one_line_and_its_traceback_is_in_the_log(hermes,
     assert done.code == 1
     assert done.err.count("\n") == 1
     assert "the greeting is lost" in done.err
-    log = home / "logs" / "errors.log"
+    log = home / "logs" / "hermes.log"
     assert "Traceback" in log.read_text()
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
     assert stat.S_IMODE(log.parent.stat().st_mode) == 0o700
+
+
+def test_a_secret_in_an_error_reaches_neither_the_terminal_nor_the_log(hermes, home):
+    done = hermes("greet", "--crash", EXAMPLE_API_KEY="the greeting")
+    assert "the greeting" not in done.err
+    assert "the greeting" not in (home / "logs" / "hermes.log").read_text()
 
 
 def test_strict_shows_the_traceback(hermes):
@@ -127,6 +135,24 @@ def test_a_plugin_is_left_out_before_and_after_the_command(hermes):
     assert "act" not in hermes("-p", "no:stub", "tools", "list").out
     assert "act" not in hermes("tools", "list", "-p", "no:stub").out
     assert hermes("tools", "-p", "stub").code == 2
+
+
+def test_the_settings_of_a_project_count_once_they_are_trusted(hermes, tmp_path):
+    (tmp_path / ".hermes").mkdir()
+    (tmp_path / ".hermes" / "config.yaml").write_text("model: stub:two\n")
+    before = hermes("chat", "-q", "hello", "--output-format", "json")
+    assert json.loads(before.out)["model"] == "stub:one"
+    assert "hermes config trust" in before.err
+    assert hermes("config", "trust", ".", "--yes").code == 0
+    assert json.loads(hermes("chat", "-q", "hello", "--output-format", "json").out)["model"] == "stub:two"
+
+
+def test_a_wrong_setting_is_one_line_and_the_answer_comes_all_the_same(hermes, home):
+    home.mkdir(mode=0o700)
+    (home / "config.yaml").write_text("agent: {max_turns: many}\n")
+    done = hermes("chat", "-Q", "-q", "hello")
+    assert (done.code, done.out) == (0, "You said: hello\n")
+    assert "agent.max_turns" in done.err
 
 
 def test_the_model_is_chosen_before_and_after_the_command(hermes):
@@ -199,7 +225,8 @@ def test_a_title_a_terminal_cannot_show_does_not_end_a_listing(hermes):
     assert json.loads(hermes("sessions", "list", "--json", PYTHONIOENCODING="ascii").out)[0]["preview"].endswith("☃")
 
 
-def test_interrupting_gives_130_and_keeps_what_was_said(environ, tmp_path):
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_turn_and_what_was_said_is_kept(environ, tmp_path, number, code):
     running = subprocess.Popen(
         [HERMES, "chat", "-q", "hang", "--output-format", "stream-json"],
         env=environ, cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
@@ -208,7 +235,7 @@ def test_interrupting_gives_130_and_keeps_what_was_said(environ, tmp_path):
     with running.stdout as events:
         while json.loads(events.readline())["type"] != "text_delta":
             pass
-        running.send_signal(signal.SIGINT)
+        running.send_signal(number)
         last = json.loads(events.readlines()[-1])
-    assert running.wait(20) == 130
+    assert running.wait(20) == code
     assert (last["type"], last["outcome"], last["text"]) == ("turn_finished", "interrupted", "Half an answer")

@@ -7,13 +7,9 @@ import pytest
 
 
 @pytest.fixture
-def hermes(hermes, hermes_here):
-    """Conversations in processes of their own, everything else in this one: that is five times as fast."""
-
-    def run(*arguments: str, **environ: str):
-        return (hermes if "chat" in arguments else hermes_here)(*arguments, **environ)
-
-    return run
+def hermes(hermes_here):
+    """Every command runs in this process."""
+    return hermes_here
 
 
 @pytest.fixture

@@ -10,6 +10,18 @@ import pytest
 ACT = 'call act {"command": "date", "diff": "--- a\\n+++ b\\n@@ -1 +1 @@\\n-old\\n+new\\n"}'
 
 
+@pytest.fixture
+def in_a_process(hermes):
+    """Run `hermes` in a process of its own."""
+    return hermes
+
+
+@pytest.fixture
+def hermes(hermes_here):
+    """Run `hermes` in this process."""
+    return hermes_here
+
+
 def test_the_answer_goes_to_stdout_and_everything_else_to_stderr(hermes):
     done = hermes("chat", "--yolo", "-q", ACT)
     assert done.out == "The tool said: did date\n"
@@ -24,9 +36,9 @@ def test_quiet_leaves_only_the_answer_and_the_sessions_id(hermes):
     assert line.startswith("session_id: 20")
 
 
-def test_the_question_is_read_from_a_pipe(hermes):
-    assert hermes("chat", stdin="from a pipe").out == "You said: from a pipe\n"
-    assert hermes(stdin="from a pipe").out == "You said: from a pipe\n"
+def test_the_question_is_read_from_a_pipe(in_a_process):
+    assert in_a_process("chat", stdin="from a pipe").out == "You said: from a pipe\n"
+    assert in_a_process(stdin="from a pipe").out == "You said: from a pipe\n"
 
 
 def test_what_is_piped_in_stands_below_the_question(hermes):
@@ -56,8 +68,8 @@ def test_a_slow_pipe_is_waited_for_and_the_user_is_told(environ, tmp_path):
 @pytest.mark.parametrize(
     ("prompt", "code"), [("hello", 0), ("fail", 1), ("long", 3)], ids=["completed", "failed", "truncated"]
 )
-def test_the_exit_code_says_how_the_turn_ended(hermes, prompt, code):
-    assert hermes("chat", "-q", prompt).code == code
+def test_the_exit_code_says_how_the_turn_ended(in_a_process, prompt, code):
+    assert in_a_process("chat", "-q", prompt).code == code
 
 
 def test_a_spent_budget_has_an_exit_code_of_its_own(hermes, home):

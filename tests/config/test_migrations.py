@@ -61,7 +61,10 @@ SECTION = st.one_of(
 DATA = st.dictionaries(
     st.sampled_from(["model", "terminal", "display", "_config_version", "mine", "platforms"]), SECTION, max_size=5
 )
-RENAMED = {("terminal", "env_type"): ("terminal", "backend"), ("model", "model"): ("model", "default")}
+RENAMED: dict[tuple[str, ...], tuple[str, ...]] = {
+    ("terminal", "env_type"): ("terminal", "backend"),
+    ("model", "model"): ("model", "default"),
+}
 
 
 @settings(max_examples=150, deadline=None)

@@ -298,6 +298,8 @@ def test_a_title_or_an_end_does_not_make_an_old_session_new(store, session):
     path.write_bytes(json.dumps(old, separators=(",", ":")).encode() + b"\n")
     recent = store.create()
     recent.close()
+    minutes_ago = time.time() - 600
+    os.utime(path.with_name(f"{recent.info.id}.jsonl"), (minutes_ago, minutes_ago))
     writer = store.open(session_id)
     writer.rename("A new title")
     writer.end("exit")

@@ -10,9 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from hermes_host.context import ToolContext
-from hermes_host.testing.hosts import StandInHost
-
 ROOT = Path(__file__).resolve().parents[2]
 SNIPPETS = sorted((ROOT / "docs" / "snippets").glob("*.py"))
 EXPECTED = {
@@ -33,12 +30,13 @@ def place(tmp_path: Path) -> Path:
     return place
 
 
-def run(place: Path, *command: str, code: int = 0) -> str:
+def run(place: Path, *command: str, code: int = 0, **more: str) -> str:
     environ = {
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
         "HOME": str(place.parent),
         "HERMES_HOME": str(place.parent / "home"),
         "LANG": "C.UTF-8",
+        **more,
     }
     outcome = subprocess.run(
         command, cwd=place, env=environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, encoding="utf-8"
@@ -64,25 +62,26 @@ def test_the_readmes_first_command_lists_the_files_and_tells_the_title(place):
     assert "notes.txt" in output
 
 
-async def test_the_readmes_plugin_gives_the_agent_its_tool(tmp_path, monkeypatch):
-    plugin, work = re.findall(r"```python\n(.+?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-    (tmp_path / "hermes_dice").mkdir()
-    (tmp_path / "hermes_dice" / "plugin.py").write_text(plugin, encoding="utf-8")
-    (tmp_path / "hermes_dice" / "roll.py").write_text(work, encoding="utf-8")
-    metadata = tmp_path / "hermes_dice-0.1.0.dist-info"
+def test_the_readmes_plugin_gives_the_agent_its_tool(place):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    plugin, work = re.findall(r"```python\n(.+?)```", text, re.DOTALL)
+    (entry_points,) = re.findall(r"^\[project\.entry-points\.\"(.+)\"\]\n(\w+) = \"(.+)\"$", text, re.MULTILINE)
+    question = re.search(r"^hermes chat -q '(call roll_dice .+)'$", text, re.MULTILINE)
+    assert question is not None
+
+    # What an installer leaves in site-packages.
+    site = place.parent / "site"
+    (site / "hermes_dice").mkdir(parents=True)
+    (site / "hermes_dice" / "plugin.py").write_text(plugin, encoding="utf-8")
+    (site / "hermes_dice" / "roll.py").write_text(work, encoding="utf-8")
+    metadata = site / "hermes_dice-0.1.0.dist-info"
     metadata.mkdir()
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: hermes-dice\nVersion: 0.1.0\n", encoding="utf-8")
-    (metadata / "entry_points.txt").write_text("[hermes.v1]\ndice = hermes_dice.plugin\n", encoding="utf-8")
-    monkeypatch.syspath_prepend(str(tmp_path))
+    (metadata / "entry_points.txt").write_text("[{}]\n{} = {}\n".format(*entry_points), encoding="utf-8")
 
-    async with StandInHost(tmp_path / "home", plugins=["dice"]) as host:
-        host.script("A model.")
-        session = await host.start()
-        assert "roll_dice" in [tool.name for tool in session.tools()]
-        tool = host.tools.get("roll_dice")
-        call = ToolContext(host.context("dice"), session.context)
-        answer = await host.target(tool, tool.spec.target)({"count": 3}, call)
-        assert len(answer["results"]) == 3
+    output = run(place, "hermes", "chat", "-Q", "-q", question.group(1), PYTHONPATH=str(site))
+    (results,) = re.findall(r"\[([\d, ]+)\]", output.replace("\n", ""))
+    assert len(results.split(",")) == 3
 
 
 def test_the_commands_shown_are_those_of_the_command_line(place):

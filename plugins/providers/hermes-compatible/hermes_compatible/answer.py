@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["Answer"]
 
 _DONE = b"[DONE]"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_LARGEST_DOCUMENT = 64 * 1024 * 1024
 
 _MINIMAX_STATUS = {1002: 429, 1004: 401, 1008: 402, 1039: 400, 2049: 401}
 """MiniMax tells errors by `base_resp.status_code` in an answer of status 200; what is not here counts as 500."""
@@ -37,6 +39,7 @@ class Answer:
         self._assembler = Assembler(endpoint.provider, think_tags=endpoint.quirks.think_tags)
         self._events = EventReader()
         self._document: list[bytes] | None = None
+        self._size = 0
         self._started = False
 
     @property
@@ -47,7 +50,7 @@ class Answer:
     def feed(self, piece: bytes) -> Iterable[ProviderEvent]:
         """The events that more bytes give rise to. Raises `ProviderError`."""
         if not self._started:
-            piece = piece.lstrip()
+            piece = piece.removeprefix(_BYTE_ORDER_MARK).lstrip()
             if not piece:
                 return
             self._started = True
@@ -55,6 +58,9 @@ class Answer:
                 self._document = []
         if self._document is not None:
             self._document.append(piece)
+            self._size += len(piece)
+            if self._size > _LARGEST_DOCUMENT:
+                raise InvalidResponse(f"{self._endpoint.provider} sent an answer without end.")
             return
         feed = self._assembler.feed
         for data in self._events.feed(piece):
@@ -71,6 +77,9 @@ class Answer:
             yield from self._unfinished_event()
         if not self._assembler.finish_reason:
             raise self._incomplete()
+        if self._assembler.finish_reason == "error":
+            # OpenRouter ends an answer like this when the provider behind it fails.
+            raise failed_in_stream(self._endpoint, self._model, {"message": "The model failed.", "code": 502})
         yield from self._assembler.end()
 
     def _unfinished_event(self) -> Sequence[ProviderEvent]:

@@ -18,7 +18,7 @@ from hermes_host.messages import Message
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hermes_compatible.presets import Quirks
+    from hermes_compatible.preset import Quirks
     from hermes_host.protocols import ModelRequest, ModelSettings, ToolDefinition
 
 __all__ = ["BodyBuilder"]

@@ -7,8 +7,8 @@ Arguments that do not parse are never repaired or guessed: such a call has `argu
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import msgspec
 
@@ -38,7 +38,7 @@ class PendingCall:
         """The call as it stands; `cut` when the output limit ended it, so that no text may mean lost text."""
         meta = {"extra_content": self.extra} if self.extra else {}
         arguments = None if cut and not self.text.strip() else parse_arguments(self.text)
-        id = self.id or f"call_{uuid4().hex[:24]}"
+        id = self.id or f"call_{os.urandom(12).hex()}"
         return ToolCall(id=id, name=self.name, arguments=arguments, raw=self.text, meta=meta)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hermes_compatible.endpoint import is_placeholder
-from hermes_compatible.presets import PRESETS, Preset
+from hermes_compatible.plugin import hermes_providers
 from hermes_compatible.settings import Settings
 from hermes_host.protocols import CheckResult
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from hermes_host.context import PluginContext
+    from hermes_host.specs import ProviderSpec
 
 __all__ = ["keys"]
 
@@ -22,25 +23,25 @@ async def keys(context: PluginContext) -> Iterable[CheckResult]:
     settings = context.section(Settings, "compatible")
     results = []
     ready = []
-    for preset in PRESETS.values():
-        for name in preset.keys:
+    for spec in hermes_providers({}):
+        for name in spec.secrets:
             value = context.secret(name)
             if value and is_placeholder(value):
-                results.append(_placeholder(preset, name))
+                results.append(_placeholder(spec, name))
             elif value:
-                ready.append(preset.name)
+                ready.append(spec.name)
                 break
         else:
-            if preset.name in settings.providers and settings.providers[preset.name].api_key:
-                ready.append(preset.name)
+            if spec.name in settings.providers and settings.providers[spec.name].api_key:
+                ready.append(spec.name)
     summary = f"keys for: {', '.join(ready)}" if ready else "no key is set (none is needed for local servers)"
     return [CheckResult(name="model keys", status="ok", detail=summary), *results]
 
 
-def _placeholder(preset: Preset, name: str) -> CheckResult:
+def _placeholder(spec: ProviderSpec, name: str) -> CheckResult:
     return CheckResult(
-        name=f"key for {preset.name}",
+        name=f"key for {spec.name}",
         status="warning",
         detail=f"{name} holds a placeholder and counts as not set.",
-        remedy=f"Run `hermes config set {name} VALUE`; keys are at {preset.url}",
+        remedy=f"Run `hermes config set {name} VALUE`; keys are at {spec.url}",
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
-from hermes_compatible.presets import CUSTOM, PRESETS, Preset, Quirks
+from hermes_compatible.preset import Preset, Quirks, preset_of
 from hermes_compatible.settings import CustomProvider, Override, Settings
 from hermes_host.errors import AuthFailed, ConfigError, PluginError
 
@@ -58,12 +58,13 @@ def resolve(context: PluginContext, spec: ProviderSpec) -> Endpoint:
     Raises `AuthFailed` where a key is needed and missing, `ConfigError` where an address cannot be used.
     """
     settings = context.section(Settings, "compatible")
-    if "custom" in spec.options:
-        found = _named(context, str(spec.options["custom"]))
-    elif spec.options.get("preset") == CUSTOM.name:
-        found = _custom(context, settings)
+    preset = preset_of(spec)
+    if preset.kind == "named":
+        found = _named(context, spec, preset)
+    elif preset.kind == "custom":
+        found = _custom(context, settings, spec, preset)
     else:
-        found = _preset(context, settings, PRESETS[str(spec.options["preset"])])
+        found = _preset(context, settings, spec, preset)
     read_timeout = settings.read_timeout or found.quirks.read_timeout or 60.0
     return Endpoint(
         provider=spec.name,
@@ -71,7 +72,7 @@ def resolve(context: PluginContext, spec: ProviderSpec) -> Endpoint:
         key=found.key,
         key_name=found.key_name,
         key_url=found.key_url,
-        headers={**dict(found.quirks.headers), **settings.headers, **found.headers},
+        headers={**found.quirks.headers, **settings.headers, **found.headers},
         quirks=found.quirks,
         connect_timeout=settings.connect_timeout,
         read_timeout=read_timeout,
@@ -81,57 +82,57 @@ def resolve(context: PluginContext, spec: ProviderSpec) -> Endpoint:
     )
 
 
-def _preset(context: PluginContext, settings: Settings, preset: Preset) -> Endpoint:
-    override = settings.providers.get(preset.name, Override())
+def _preset(context: PluginContext, settings: Settings, spec: ProviderSpec, preset: Preset) -> Endpoint:
+    override = settings.providers.get(spec.name, Override())
     own = _usable(override.api_key.reveal())
-    place = f"compatible.providers.{preset.name}.api_key"
+    place = f"compatible.providers.{spec.name}.api_key"
     address = override.base_url or _variable(context, preset.url_variable)
     if address and not _vendor_owns(preset, address):
         # A key without an address beside it belongs to the vendor as well.
         key = own if override.base_url else ""
-        if not key and not _is_local(address):
+        if not key and spec.secrets and not _is_local(address):
             raise AuthFailed(
-                f"{preset.name} is set to {_host(address)}, and a key of {_host(preset.base_url)} is not sent there.",
-                remedy=f"Set base_url and api_key together below `compatible.providers.{preset.name}`.",
+                f"{spec.name} is set to {_host(address)}, and a key of {_host(preset.base_url)} is not sent there.",
+                remedy=f"Set base_url and api_key together below `compatible.providers.{spec.name}`.",
             )
-        return _found(preset, address, key, place, override.headers)
-    name, key = (place, own) if own else _first_key(context, preset)
-    if preset.keys and not key:
-        raise _missing(preset)
-    return _found(preset, address or _base_for(preset, key), key, name or place, override.headers)
+        return _found(spec, preset, address, key, place, override.headers)
+    name, key = (place, own) if own else _first_key(context, spec)
+    if spec.secrets and not key:
+        raise _missing(spec)
+    return _found(spec, preset, address or _base_for(preset, key), key, name or place, override.headers)
 
 
-def _found(preset: Preset, address: str, key: str, key_name: str, headers: Mapping[str, str]) -> Endpoint:
+def _found(
+    spec: ProviderSpec, preset: Preset, address: str, key: str, key_name: str, headers: Mapping[str, str]
+) -> Endpoint:
     return Endpoint(
-        provider=preset.name,
+        provider=spec.name,
         base_url=address,
         key=key,
         key_name=key_name,
-        key_url=preset.url,
+        key_url=spec.url,
         headers=headers,
         quirks=preset.quirks,
     )
 
 
-def _custom(context: PluginContext, settings: Settings) -> Endpoint:
-    own, model = settings.custom, _model_section(context)
-    headers = own.headers
+def _custom(context: PluginContext, settings: Settings, spec: ProviderSpec, preset: Preset) -> Endpoint:
+    own, (model_url, model_key) = settings.custom, _model_section(context)
+    openai_key = _usable(_variable(context, "OPENAI_API_KEY"))
     if own.base_url:
         address, key, place = own.base_url, _usable(own.api_key.reveal()), "compatible.custom.api_key"
-    elif model[0]:
-        address, key, place = model[0], _usable(model[1]), "model.api_key"
-        key = key or _usable(_variable(context, "OPENAI_API_KEY"))
+    elif model_url:
+        address, key, place = model_url, _usable(model_key) or openai_key, "model.api_key"
     else:
-        address, place = _variable(context, "OPENAI_BASE_URL"), "OPENAI_API_KEY"
-        key = _usable(_variable(context, "OPENAI_API_KEY")) if address else ""
+        address, key, place = _variable(context, preset.url_variable), openai_key, "OPENAI_API_KEY"
     if not address:
         raise ConfigError(
-            "The provider 'custom' has no address.",
+            f"The provider {spec.name!r} has no address.",
             remedy="Set one with `hermes config set model.base_url URL`, or set OPENAI_BASE_URL.",
         )
     if not key and _secure_host(address) == _OPENAI_HOST:
-        place, key = "OPENAI_API_KEY", _usable(_variable(context, "OPENAI_API_KEY"))
-    return _found(CUSTOM, address, key, place, headers)
+        key, place = openai_key, "OPENAI_API_KEY"
+    return _found(spec, preset, address, key, place, own.headers)
 
 
 def _model_section(context: PluginContext) -> tuple[str, str]:
@@ -148,7 +149,8 @@ def _model_section(context: PluginContext) -> tuple[str, str]:
     return getattr(section, "base_url", ""), key if isinstance(key, str) else key.reveal()
 
 
-def _named(context: PluginContext, name: str) -> Endpoint:
+def _named(context: PluginContext, spec: ProviderSpec, preset: Preset) -> Endpoint:
+    name = spec.name
     entries: list[CustomProvider] = context.section(list, "custom_providers")
     entry = next((entry for entry in entries if entry.name == name), None)
     if entry is None or not entry.base_url:
@@ -167,35 +169,32 @@ def _named(context: PluginContext, name: str) -> Endpoint:
         key=_usable(entry.api_key.reveal()),
         key_name=f"api_key of {name} in custom_providers",
         headers=entry.headers,
-        quirks=CUSTOM.quirks,
+        quirks=entry.quirks or preset.quirks,
         models=models,
     )
 
 
-def _first_key(context: PluginContext, preset: Preset) -> tuple[str, str]:
-    for name in preset.keys:
+def _first_key(context: PluginContext, spec: ProviderSpec) -> tuple[str, str]:
+    for name in spec.secrets:
         key = _usable(_variable(context, name))
         if key:
             return name, key
     return "", ""
 
 
-def _missing(preset: Preset) -> AuthFailed:
-    names = " or ".join(preset.keys)
+def _missing(spec: ProviderSpec) -> AuthFailed:
     return AuthFailed(
-        f"{preset.name} needs a key, and {names} is not set.",
-        remedy=f"Get one at {preset.url}, then run `hermes config set {preset.keys[0]} VALUE`.",
+        f"{spec.name} needs a key, and {' or '.join(spec.secrets)} is not set.",
+        remedy=f"Get one at {spec.url}, then run `hermes config set {spec.secrets[0]} VALUE`.",
     )
 
 
 def _base_for(preset: Preset, key: str) -> str:
-    return next((base for beginning, base in preset.key_bases if key.startswith(beginning)), preset.base_url)
+    return next((base for beginning, base in preset.key_bases.items() if key.startswith(beginning)), preset.base_url)
 
 
 def _vendor_owns(preset: Preset, address: str) -> bool:
-    """Whether the preset's keys may go to this address: a host of the vendor, over TLS (local servers have no keys)."""
-    if not preset.keys:
-        return True
+    """Whether the vendor's keys may go to this address: one of the vendor's hosts, over TLS."""
     return _secure_host(address) in {_host(preset.base_url), *preset.hosts}
 
 

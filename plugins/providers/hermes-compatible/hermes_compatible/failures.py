@@ -33,23 +33,24 @@ __all__ = ["failed_answer", "failed_in_stream", "not_json", "retry_after", "tran
 
 _SHOWN = 300
 
-_CONTEXT = re.compile(
+# Patterns are kept as text and compiled by `re` when the first failure needs them.
+
+_CONTEXT = (
+    r"(?i)"
     r"context[_ ](?:length|window|size)|maximum context|too many tokens|prompt is too long|input is too long"
-    r"|exceeds? the (?:available )?context|maximum (?:prompt|input) length|token limit exceeded|input token count",
-    re.IGNORECASE,
+    r"|exceeds? the (?:available )?context|maximum (?:prompt|input) length|token limit exceeded|input token count"
 )
-_LIMIT = re.compile(
+_LIMIT = (
+    r"(?i)"
     r"(?:maximum context length (?:is|of)|context (?:length|window|size)[^0-9]{0,20}|limit (?:is|of)|maximum of"
-    r"|n_ctx[^0-9]{0,8}|> )\s*\(?([0-9][0-9,_]{2,})",
-    re.IGNORECASE,
+    r"|n_ctx[^0-9]{0,8}|> )\s*\(?([0-9][0-9,_]{2,})"
 )
-_REFUSED = re.compile(
-    r"content[_ ](?:filter|policy)|content management policy|data_inspection_failed|sensitive content|moderation",
-    re.IGNORECASE,
+_REFUSED = (
+    r"(?i)"
+    r"content[_ ](?:filter|policy)|content management policy|data_inspection_failed|sensitive content|moderation"
 )
-_NO_MODEL = re.compile(r"model", re.IGNORECASE)
-_QUOTA = re.compile(r"insufficient[_ ](?:quota|balance|credits)|out of credits|billing", re.IGNORECASE)
-_TOKENS = re.compile(r"\b(?:sk|pk|rk|gsk|hf|xai|ghp|nvapi)[-_][A-Za-z0-9_\-*.]{6,}|\bBearer\s+\S+|\bAIza[\w-]{20,}")
+_QUOTA = r"(?i)insufficient[_ ](?:quota|balance|credits)|out of credits|billing"
+_TOKENS = r"\b(?:sk|pk|rk|gsk|hf|xai|ghp|nvapi)[-_][A-Za-z0-9_\-*.]{6,}|\bBearer\s+\S+|\bAIza[\w-]{20,}"
 
 _STATUS_BY_CODE = {
     "rate_limit_exceeded": 429,
@@ -111,9 +112,9 @@ def _by_status(endpoint: Endpoint, model: str, status: int, words: _Words, after
     name = endpoint.provider
     said = f" ({status}): {words.text}" if words.text else f" ({status})."
     everything = f"{words.code} {words.text}"
-    if status in (400, 413, 422, 500) and _CONTEXT.search(everything):
+    if status in (400, 413, 422, 500) and re.search(_CONTEXT, everything):
         return ContextTooLong(f"The conversation does not fit {model!r}{said}", status=status, limit=_limit(words.text))
-    if status in (400, 403, 422) and _REFUSED.search(everything):
+    if status in (400, 403, 422) and re.search(_REFUSED, everything):
         return ContentRefused(
             f"{name} refused the request: its content filter found something{said}",
             remedy="Say it differently, or use another model.",
@@ -121,10 +122,10 @@ def _by_status(endpoint: Endpoint, model: str, status: int, words: _Words, after
         )
     if status in (401, 403):
         return AuthFailed(f"{name} did not accept the key{said}", remedy=_key_remedy(endpoint), status=status)
-    if status == 429 or status == 402 or (status == 403 and _QUOTA.search(everything)):
-        remedy = "The account has no credit left." if status == 402 or _QUOTA.search(everything) else ""
+    if status == 429 or status == 402 or (status == 403 and re.search(_QUOTA, everything)):
+        remedy = "The account has no credit left." if status == 402 or re.search(_QUOTA, everything) else ""
         return RateLimited(f"{name} limits requests{said}", remedy=remedy, status=status, retry_after=after)
-    if status == 404 and _NO_MODEL.search(everything):
+    if status == 404 and "model" in everything.lower():
         return BadRequest(
             f"{name} has no model {model!r}{said}", remedy="See `hermes model list` for those it has.", status=status
         )
@@ -140,18 +141,16 @@ def _by_status(endpoint: Endpoint, model: str, status: int, words: _Words, after
 
 
 def transport_failure(endpoint: Endpoint, error: Exception, *, partial: bool) -> ProviderError:
-    """The error for what httpx2 raised."""
-    import httpx2
+    """The error for what `httpcore2` raised."""
+    import httpcore2
 
     place = endpoint.base_url
-    if isinstance(error, httpx2.DecodingError):
-        return InvalidResponse(f"{endpoint.provider} sent an answer that cannot be unpacked.")
-    if isinstance(error, httpx2.ConnectTimeout):
+    if isinstance(error, httpcore2.ConnectTimeout):
         text = f"{place} did not accept a connection within {endpoint.connect_timeout:g} s."
-    elif isinstance(error, httpx2.TimeoutException):
+    elif isinstance(error, httpcore2.TimeoutException):
         text = f"{endpoint.provider} was silent for too long ({type(error).__name__})."
         return ConnectionLost(text, remedy="compatible.read_timeout sets the limit.", partial=partial)
-    elif isinstance(error, httpx2.ConnectError):
+    elif isinstance(error, httpcore2.ConnectError):
         text = f"{place} cannot be reached: {_reason(endpoint, error)}."
     else:
         text = f"The connection to {endpoint.provider} broke: {_reason(endpoint, error)}."
@@ -208,7 +207,7 @@ def without_secrets(endpoint: Endpoint, text: str) -> str:
     for secret in (endpoint.key, *endpoint.headers.values()):
         if len(secret) >= 8:
             text = text.replace(secret, "[secret]")
-    return _TOKENS.sub("[secret]", text)
+    return re.sub(_TOKENS, "[secret]", text)
 
 
 def _key_remedy(endpoint: Endpoint) -> str:
@@ -259,7 +258,7 @@ def _shown(endpoint: Endpoint, value: Any) -> str:
 
 
 def _limit(text: str) -> int:
-    found = _LIMIT.search(text)
+    found = re.search(_LIMIT, text)
     return int(found[1].replace(",", "").replace("_", "")) if found else 0
 
 

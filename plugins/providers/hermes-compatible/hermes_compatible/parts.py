@@ -5,7 +5,6 @@ Each function is a pure mapping from the host's messages to JSON values, so that
 
 from __future__ import annotations
 
-import hashlib
 import re
 from base64 import b64encode
 from pathlib import Path
@@ -19,7 +18,7 @@ from hermes_host.messages import Media, Message, Reasoning, Text, ToolCall, Tool
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from hermes_compatible.presets import Quirks
+    from hermes_compatible.preset import Quirks
 
 __all__ = ["wire_messages"]
 
@@ -95,6 +94,8 @@ def _call(part: ToolCall, quirks: Quirks) -> Wire:
 def _call_id(id: str, quirks: Quirks) -> str:
     if not quirks.short_call_ids or re.fullmatch(r"[A-Za-z0-9]{9}", id):
         return id
+    import hashlib
+
     return hashlib.sha256(id.encode()).hexdigest()[:9]
 
 

@@ -1,15 +1,16 @@
-"""What hermes-compatible contributes: a provider for each preset and each named endpoint, and `custom`."""
+"""What hermes-compatible contributes: a provider for each known endpoint and each endpoint of the user's, and `custom`.
+
+The table in `_presets` is the one place where an endpoint is described; a new endpoint is a row there. What the
+further words of a row mean is said in `hermes_compatible.preset`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hermes_host import hookimpl
 from hermes_host.specs import CheckSpec, PluginInfo, ProviderSpec, SecretSpec, SectionSpec
-
-if TYPE_CHECKING:
-    from hermes_compatible.presets import Preset
 
 _CONNECT = "hermes_compatible.provider:connect"
 
@@ -28,20 +29,8 @@ def hermes_plugin_info() -> PluginInfo:
 
 @hookimpl
 def hermes_providers(config: Mapping[str, Any]) -> Iterable[ProviderSpec]:
-    from hermes_compatible.presets import CUSTOM, PRESETS
-
-    for preset in PRESETS.values():
-        yield ProviderSpec(
-            name=preset.name,
-            summary=preset.title,
-            target=_CONNECT,
-            aliases=preset.aliases,
-            secrets=preset.keys,
-            default_model=preset.default_model,
-            url=preset.url,
-            options={"preset": preset.name},
-        )
-    yield ProviderSpec(name=CUSTOM.name, summary=CUSTOM.title, target=_CONNECT, options={"preset": CUSTOM.name})
+    yield from _presets()
+    yield _custom()
     yield from _named(config.get("custom_providers"))
 
 
@@ -66,24 +55,290 @@ def _named(entries: object) -> Iterable[ProviderSpec]:
             summary=f"The endpoint {name!r} of custom_providers",
             target=_CONNECT,
             default_model=model if isinstance(model, str) else "",
-            options={"custom": name},
+            options={"kind": "named", "quirks": {"think_tags": True, "read_timeout": 300.0}},
             priority=1,
         )
 
 
+def _custom() -> ProviderSpec:
+    return ProviderSpec(
+        name="custom",
+        summary="Any other endpoint that speaks chat completions",
+        target=_CONNECT,
+        options={
+            "kind": "custom",
+            "url_variable": "OPENAI_BASE_URL",
+            "quirks": {"think_tags": True, "read_timeout": 300.0},
+        },
+    )
+
+
 def _secrets() -> Iterable[SecretSpec]:
-    from hermes_compatible.presets import CUSTOM, PRESETS
-
-    seen: set[str] = set()
-    for preset in (*PRESETS.values(), CUSTOM):
-        for secret in _secrets_of(preset):
-            if secret.name not in seen:
-                seen.add(secret.name)
-                yield secret
+    """Keys, and the variables that override base URLs: a plugin sees no variable that it does not declare."""
+    for spec in (*_presets(), _custom()):
+        for name in spec.secrets:
+            yield SecretSpec(name=name, summary=f"Key for {spec.name}", url=spec.url)
+        if spec.options["url_variable"]:
+            yield SecretSpec(name=spec.options["url_variable"], summary=f"Another base URL for {spec.name}")
 
 
-def _secrets_of(preset: Preset) -> Iterable[SecretSpec]:
-    for name in preset.keys:
-        yield SecretSpec(name=name, summary=f"Key for {preset.title}", url=preset.url)
-    if preset.url_variable:
-        yield SecretSpec(name=preset.url_variable, summary=f"Another base URL for {preset.name}")
+def _preset(
+    name: str,
+    summary: str,
+    base_url: str,
+    *,
+    keys: tuple[str, ...] = (),
+    aliases: tuple[str, ...] = (),
+    url: str = "",
+    default_model: str = "",
+    url_variable: str = "",
+    hosts: tuple[str, ...] = (),
+    key_bases: Mapping[str, str] | None = None,
+    **quirks: Any,
+) -> ProviderSpec:
+    return ProviderSpec(
+        name=name,
+        summary=summary,
+        target=_CONNECT,
+        aliases=aliases,
+        secrets=keys,
+        default_model=default_model,
+        url=url,
+        options={
+            "kind": "preset",
+            "base_url": base_url,
+            "url_variable": url_variable,
+            "hosts": hosts,
+            "key_bases": dict(key_bases or {}),
+            "quirks": quirks,
+        },
+    )
+
+
+def _presets() -> Iterable[ProviderSpec]:
+    yield _preset(
+        "openrouter",
+        "OpenRouter: models of all vendors behind one key",
+        "https://openrouter.ai/api/v1",
+        keys=("OPENROUTER_API_KEY",),
+        url_variable="OPENROUTER_BASE_URL",
+        url="https://openrouter.ai/keys",
+        default_model="openrouter/auto",
+        reasoning="object",
+        echo="reasoning_details",
+        headers={"X-Title": "hermes-host"},
+    )
+    yield _preset(
+        "openai",
+        "OpenAI",
+        "https://api.openai.com/v1",
+        keys=("OPENAI_API_KEY",),
+        url="https://platform.openai.com/api-keys",
+        max_tokens="max_completion_tokens",
+        reasoning="effort",
+        cache_key=True,
+        read_timeout=300.0,
+    )
+    yield _preset(
+        "nous",
+        "Nous Research",
+        "https://inference-api.nousresearch.com/v1",
+        keys=("NOUS_API_KEY",),
+        url_variable="NOUS_INFERENCE_BASE_URL",
+        url="https://portal.nousresearch.com",
+        reasoning="object",
+        think_tags=True,
+    )
+    yield _preset(
+        "zai",
+        "Z.AI (GLM)",
+        "https://api.z.ai/api/paas/v4",
+        keys=("GLM_API_KEY", "ZAI_API_KEY", "Z_AI_API_KEY"),
+        aliases=("glm", "z-ai", "zhipu"),
+        url_variable="GLM_BASE_URL",
+        hosts=("open.bigmodel.cn",),
+        url="https://z.ai/manage-apikey/apikey-list",
+        reasoning="thinking",
+        echo="reasoning_content",
+    )
+    yield _preset(
+        "kimi-coding",
+        "Kimi (Moonshot AI), also with keys for Kimi coding plans",
+        "https://api.moonshot.ai/v1",
+        keys=("KIMI_API_KEY", "MOONSHOT_API_KEY"),
+        aliases=("kimi", "moonshot"),
+        url_variable="KIMI_BASE_URL",
+        hosts=("api.moonshot.cn", "api.kimi.com"),
+        url="https://platform.moonshot.ai/console/api-keys",
+        key_bases={"sk-kimi-": "https://api.kimi.com/coding/v1"},
+        reasoning="thinking",
+        echo="reasoning_content",
+    )
+    yield _preset(
+        "minimax",
+        "MiniMax",
+        "https://api.minimax.io/v1",
+        keys=("MINIMAX_API_KEY",),
+        url="https://platform.minimax.io",
+        echo="think",
+        think_tags=True,
+    )
+    yield _preset(
+        "minimax-cn",
+        "MiniMax (China)",
+        "https://api.minimaxi.com/v1",
+        keys=("MINIMAX_CN_API_KEY",),
+        url="https://platform.minimaxi.com",
+        echo="think",
+        think_tags=True,
+    )
+    yield _preset(
+        "deepseek",
+        "DeepSeek",
+        "https://api.deepseek.com/v1",
+        keys=("DEEPSEEK_API_KEY",),
+        url="https://platform.deepseek.com/api_keys",
+        reasoning="thinking",
+        echo="reasoning_content",
+    )
+    yield _preset(
+        "alibaba",
+        "Alibaba Cloud (Qwen)",
+        "https://coding-intl.dashscope.aliyuncs.com/v1",
+        keys=("DASHSCOPE_API_KEY",),
+        aliases=("dashscope", "aliyun", "qwen"),
+        url_variable="DASHSCOPE_BASE_URL",
+        hosts=(
+            "coding.dashscope.aliyuncs.com",
+            "dashscope.aliyuncs.com",
+            "dashscope-intl.aliyuncs.com",
+            "dashscope-us.aliyuncs.com",
+        ),
+        url="https://modelstudio.console.alibabacloud.com",
+        reasoning="enable_thinking",
+    )
+    yield _preset(
+        "huggingface",
+        "Hugging Face inference providers",
+        "https://router.huggingface.co/v1",
+        keys=("HF_TOKEN",),
+        aliases=("hf",),
+        url="https://huggingface.co/settings/tokens",
+        think_tags=True,
+    )
+    yield _preset(
+        "ai-gateway",
+        "Vercel AI Gateway",
+        "https://ai-gateway.vercel.sh/v1",
+        keys=("AI_GATEWAY_API_KEY",),
+        aliases=("vercel", "aigateway"),
+        url="https://vercel.com/docs/ai-gateway",
+        reasoning="object",
+        echo="reasoning_details",
+    )
+    yield _preset(
+        "kilocode",
+        "Kilo Code gateway",
+        "https://api.kilo.ai/api/gateway",
+        keys=("KILOCODE_API_KEY",),
+        aliases=("kilo",),
+        url="https://kilo.ai",
+        reasoning="object",
+        echo="reasoning_details",
+    )
+    yield _preset(
+        "opencode-zen",
+        "OpenCode Zen",
+        "https://opencode.ai/zen/v1",
+        keys=("OPENCODE_ZEN_API_KEY",),
+        aliases=("opencode", "zen"),
+        url="https://opencode.ai/auth",
+    )
+    yield _preset(
+        "opencode-go",
+        "OpenCode Go",
+        "https://opencode.ai/zen/go/v1",
+        keys=("OPENCODE_GO_API_KEY",),
+        aliases=("go",),
+        url="https://opencode.ai/auth",
+    )
+    yield _preset(
+        "groq",
+        "Groq",
+        "https://api.groq.com/openai/v1",
+        keys=("GROQ_API_KEY",),
+        url="https://console.groq.com/keys",
+        max_tokens="max_completion_tokens",
+        reasoning="effort",
+        efforts=("low", "medium", "high"),
+    )
+    yield _preset(
+        "mistral",
+        "Mistral AI",
+        "https://api.mistral.ai/v1",
+        keys=("MISTRAL_API_KEY",),
+        url="https://console.mistral.ai/api-keys",
+        default_model="mistral-large-latest",
+        stream_usage=False,
+        short_call_ids=True,
+    )
+    yield _preset(
+        "xai",
+        "xAI (Grok)",
+        "https://api.x.ai/v1",
+        keys=("XAI_API_KEY",),
+        aliases=("grok",),
+        url="https://console.x.ai",
+        read_timeout=300.0,
+    )
+    yield _preset(
+        "gemini",
+        "Google Gemini, through its chat completions endpoint",
+        "https://generativelanguage.googleapis.com/v1beta/openai",
+        keys=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+        aliases=("google",),
+        url="https://aistudio.google.com/apikey",
+        reasoning="effort",
+        efforts=("none", "low", "medium", "high"),
+    )
+    yield _preset(
+        "ollama",
+        "Ollama on this machine",
+        "http://127.0.0.1:11434/v1",
+        url_variable="OLLAMA_BASE_URL",
+        url="https://ollama.com/download",
+        reasoning="effort",
+        efforts=("none", "low", "medium", "high"),
+        think_tags=True,
+        read_timeout=600.0,
+    )
+    yield _preset(
+        "lmstudio",
+        "LM Studio on this machine",
+        "http://127.0.0.1:1234/v1",
+        aliases=("lm-studio",),
+        url_variable="LMSTUDIO_BASE_URL",
+        url="https://lmstudio.ai/docs/developer",
+        think_tags=True,
+        read_timeout=600.0,
+        models_path="/api/v0/models",
+    )
+    yield _preset(
+        "vllm",
+        "vLLM on this machine",
+        "http://127.0.0.1:8000/v1",
+        url_variable="VLLM_BASE_URL",
+        url="https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html",
+        think_tags=True,
+        read_timeout=600.0,
+    )
+    yield _preset(
+        "llamacpp",
+        "llama.cpp's server on this machine",
+        "http://127.0.0.1:8080/v1",
+        aliases=("llama.cpp", "llama-cpp"),
+        url_variable="LLAMACPP_BASE_URL",
+        url="https://github.com/ggml-org/llama.cpp/tree/master/tools/server",
+        think_tags=True,
+        read_timeout=600.0,
+    )

@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from hermes_compatible.preset import Quirks
 from hermes_host.config import Secret
 
 __all__ = ["CustomProvider", "CustomProviders", "Override", "Settings"]
@@ -56,6 +57,9 @@ class CustomProvider(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="Its models: a list, or a mapping to {context_length: N}; asked of the endpoint if empty."),
     ] = []
     headers: Annotated[dict[str, str], Meta(description="Further request headers.")] = {}
+    quirks: Annotated[
+        Quirks | None, Meta(description="How it differs on the wire, as the fields of `Quirks`; best left alone.")
+    ] = None
 
 
 CustomProviders = list[CustomProvider]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from hermes_compatible.endpoint import Endpoint
-from hermes_compatible.presets import Quirks
+from hermes_compatible.preset import Quirks
 from hermes_compatible.provider import CompatibleProvider
 
 from hermes_host.errors import (

@@ -6,13 +6,15 @@ import asyncio
 import json
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hermes_compatible.endpoint import Endpoint
 from hermes_compatible.provider import CompatibleProvider
 
-from hermes_host.errors import HermesError
+from hermes_host.errors import ConfigError, HermesError
 from hermes_host.messages import user_message
 from hermes_host.protocols import ModelRequest
 from hermes_host.stream import MessageEnded, PartDelta
@@ -118,6 +120,40 @@ async def test_a_slow_consumer_loses_nothing(make: Make, server: ModelServer) ->
     assert text == "".join(f"{n}," for n in range(2000))
 
 
+async def test_a_proxy_of_the_environment_is_used(
+    ask: Any, server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", server.origin.replace("//", "//user:p%40ss@"))
+    provider = CompatibleProvider(Endpoint(provider="acme", base_url="http://models.invalid/v1"))
+    assert server.script is not None
+    server.script.append(chat("through the proxy"))
+    assert (await ask(provider)).message.text == "through the proxy"
+    (request,) = server.requests
+    assert request.path == "http://models.invalid/v1/chat/completions"
+    assert request.headers["proxy-authorization"] == f"Basic {b64encode(b'user:p@ss').decode()}"
+    await provider.aclose()
+
+
+async def test_addresses_that_are_to_go_round_the_proxy_do(
+    make: Make, ask: Any, server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "example.com,127.0.0.1")
+    assert (await ask(make(chat("directly")))).message.text == "directly"
+
+
+async def test_a_socks_proxy_without_its_package_names_it(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("all_proxy", "socks5://127.0.0.1:9")
+    with pytest.raises(ConfigError, match="pip install socksio"):
+        await ask(CompatibleProvider(Endpoint(provider="acme", base_url="http://models.invalid/v1")))
+
+
+async def test_a_certificate_file_that_is_not_there_is_named(ask: Any) -> None:
+    endpoint = Endpoint(provider="acme", base_url="https://127.0.0.1:9/v1", ca_bundle="/nowhere/ca.pem")
+    with pytest.raises(ConfigError, match="/nowhere/ca.pem"):
+        await ask(CompatibleProvider(endpoint))
+
+
 def run(code: str) -> str:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
 
@@ -127,10 +163,9 @@ def test_plain_http_reads_no_certificates() -> None:
 import ssl
 def forbidden(*args, **more): raise SystemExit("certificates were read")
 ssl.SSLContext.load_verify_locations = ssl.SSLContext.load_default_certs = forbidden
-import httpx2
+from hermes_compatible.connections import _new_pool
 from hermes_compatible.endpoint import Endpoint
-from hermes_compatible.provider import _new_client
-_new_client(Endpoint(provider="x", base_url="http://127.0.0.1:1/v1"), httpx2.Timeout(5))
+_new_pool(Endpoint(provider="x", base_url="http://127.0.0.1:1/v1"))
 print("fine")
 """
     assert run(code) == "fine"
@@ -142,7 +177,7 @@ import sys
 from hermes_compatible.endpoint import Endpoint
 from hermes_compatible.provider import CompatibleProvider
 CompatibleProvider(Endpoint(provider="x", base_url="http://127.0.0.1:1/v1"))
-print([name for name in ("httpx2", "openai", "pydantic", "yaml", "aiohttp") if name in sys.modules])
+print([name for name in ("httpcore2", "httpx2", "openai", "pydantic", "yaml", "aiohttp") if name in sys.modules])
 """
     assert run(code) == "[]"
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
-from hermes_compatible.presets import Quirks
+from hermes_compatible.preset import Quirks
 from hermes_compatible.provider import CompatibleProvider
 
 from hermes_host.protocols import Provider

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hermes_compatible.checks import keys
 from hermes_compatible.endpoint import Endpoint, is_placeholder, resolve
-from hermes_compatible.presets import CUSTOM, PRESETS
+from hermes_compatible.plugin import hermes_providers
 from hermes_compatible.provider import connect
 
 from hermes_host.config import Secret
@@ -17,11 +17,12 @@ from hermes_host.config.sections import ModelSection
 from hermes_host.context import PluginContext
 from hermes_host.errors import AuthFailed, ConfigError
 from hermes_host.host import Host
-from hermes_host.specs import ProviderSpec
 
 KEY = "sk-0123456789abcdef"
 
 Resolve = Callable[..., Endpoint]
+
+PRESETS = {spec.name: spec for spec in hermes_providers({}) if spec.name != "custom"}
 
 
 @pytest.fixture
@@ -49,22 +50,22 @@ def endpoint(host: Callable[..., Host]) -> Resolve:
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_finds_its_key_and_its_address(name: str, endpoint: Resolve) -> None:
     preset = PRESETS[name]
-    for variable in preset.keys:
+    for variable in preset.secrets:
         found = endpoint(name, **{variable: KEY})
-        assert (found.base_url, found.key, found.key_name) == (preset.base_url, KEY, variable)
-    if not preset.keys:
+        assert (found.base_url, found.key, found.key_name) == (preset.options["base_url"], KEY, variable)
+    if not preset.secrets:
         assert endpoint(name).key == ""
         assert endpoint(name).base_url.startswith("http://127.0.0.1:")
 
 
-@pytest.mark.parametrize("name", [name for name, preset in PRESETS.items() if preset.keys])
+@pytest.mark.parametrize("name", [name for name, preset in PRESETS.items() if preset.secrets])
 def test_a_missing_key_is_reported_with_variable_address_and_command(name: str, endpoint: Resolve) -> None:
     preset = PRESETS[name]
     with pytest.raises(AuthFailed) as failed:
         endpoint(name)
     text = str(failed.value)
-    assert preset.keys[0] in text and preset.url in text
-    assert f"hermes config set {preset.keys[0]} VALUE" in text
+    assert preset.secrets[0] in text and preset.url in text
+    assert f"hermes config set {preset.secrets[0]} VALUE" in text
 
 
 def test_the_first_variable_with_a_real_key_is_taken(endpoint: Resolve) -> None:
@@ -88,7 +89,7 @@ def test_aliases_name_the_same_provider(host: Callable[..., Host]) -> None:
 
 
 def test_names_and_aliases_are_unique() -> None:
-    names = [name for preset in (*PRESETS.values(), CUSTOM) for name in (preset.name, *preset.aliases)]
+    names = [name for preset in hermes_providers({}) for name in (preset.name, *preset.aliases)]
     assert len(names) == len(set(names))
 
 
@@ -146,6 +147,14 @@ def test_an_address_on_this_machine_needs_no_key_and_gets_none(endpoint: Resolve
     assert (found.base_url, found.key) == ("http://127.0.0.1:4000/v1", "")
 
 
+def test_a_local_server_elsewhere_gets_only_the_key_set_beside_its_address(endpoint: Resolve) -> None:
+    there = {"OLLAMA_BASE_URL": "https://ollama.example/v1"}
+    assert endpoint("ollama", **there).base_url == "https://ollama.example/v1"
+    assert endpoint("ollama", f"compatible: {{providers: {{ollama: {{api_key: {KEY}}}}}}}", **there).key == ""
+    config = f"compatible: {{providers: {{ollama: {{base_url: 'https://ollama.example/v1', api_key: {KEY}}}}}}}"
+    assert endpoint("ollama", config).key == KEY
+
+
 def test_openrouter_does_not_take_openai_s_key(endpoint: Resolve) -> None:
     with pytest.raises(AuthFailed):
         endpoint("openrouter", OPENAI_API_KEY=KEY)
@@ -200,7 +209,7 @@ def test_custom_takes_the_model_section(section: ModelSection, key: str, tmp_pat
         secret={"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": "https://other.example/v1"}.__getitem__,
         declared_secrets=frozenset({"OPENAI_API_KEY", "OPENAI_BASE_URL"}),
     )
-    spec = ProviderSpec(name="custom", summary="", target="", options={"preset": "custom"})
+    (spec,) = [spec for spec in hermes_providers({}) if spec.name == "custom"]
     found = resolve(context, spec)
     assert (found.base_url, found.key) == ("https://models.example/v1", key)
 
@@ -244,6 +253,11 @@ async def test_named_endpoints_are_providers_of_that_name(host: Callable[..., Ho
     assert spec.default_model == "big"
     models = await connect(made.context("compatible"), spec).models()
     assert [(model.id, model.context) for model in models] == [("big", 8000), ("small", 0)]
+
+
+def test_a_named_endpoint_may_say_how_it_differs(endpoint: Resolve) -> None:
+    config = "custom_providers: [{name: mine, base_url: 'http://127.0.0.1:9/v1', quirks: {echo: reasoning_content}}]"
+    assert endpoint("mine", config).quirks.echo == "reasoning_content"
 
 
 @pytest.mark.parametrize("entries", ["text", "[1, {}, {name: 3}, {name: ''}]", "{name: x}", "[]"])

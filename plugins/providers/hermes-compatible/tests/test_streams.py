@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hermes_compatible.presets import Quirks
+from hermes_compatible.preset import Quirks
 from hermes_compatible.provider import CompatibleProvider
 from hermes_compatible.sse import EventReader
 from hermes_compatible.thinking import ThinkSplitter
@@ -367,6 +367,16 @@ async def test_a_json_answer_to_a_streaming_request_is_taken(make: Make, ask: An
 async def test_a_stream_declared_as_json_is_taken(make: Make, ask: Any) -> None:
     stream = events(chunk({"content": "x"}), chunk(finish="stop"))
     answer = Answer(pieces=stream.pieces, headers={"content-type": "application/json"})
+    assert (await ask(make(answer))).message.text == "x"
+
+
+async def test_an_answer_that_ends_in_an_error_is_raised(make: Make, ask: Any) -> None:
+    with pytest.raises(Overloaded):
+        await ask(make(events(chunk({"content": "x"}), chunk(finish="error"))))
+
+
+async def test_a_byte_order_mark_is_skipped(make: Make, ask: Any) -> None:
+    answer = events(b"\xef\xbb\xbf", chunk({"content": "x"}), chunk(finish="stop")).joined()
     assert (await ask(make(answer))).message.text == "x"
 
 

@@ -44,6 +44,15 @@ def find_shell(settings: Settings) -> str:
     return shutil.which("bash") or "/bin/sh"
 
 
+def _reading_a_script(shell: str, script: str) -> tuple[Sequence[str], str]:
+    """Arguments for a shell that finds its script at descriptor 3, and the script so that its children do not."""
+    if os.path.basename(shell) != "bash":
+        return (shell, "/dev/fd/3"), f"exec 3<&-; {script}"
+    # Evaluated rather than run as a file: messages would begin with "/dev/fd/3" instead of "bash".
+    read = 'IFS= read -rd "" -u 3 __hermes_script; exec 3<&-; eval "unset __hermes_script; $__hermes_script"'
+    return (shell, "-c", read, "bash"), script
+
+
 class LocalBackend:
     """Terminals that run commands on this machine, as this user, without isolation."""
 
@@ -51,6 +60,7 @@ class LocalBackend:
         self._settings = settings if settings is not None else Settings()
         self._environ = environ
         self._environment: dict[str, str] | None = None
+        self._shell = ""
         self._preparing: asyncio.Lock | None = None
         self._launcher = Launcher()
         self._terminals = 0
@@ -80,9 +90,9 @@ class LocalBackend:
         if not argv:
             if "\0" in command.script:
                 raise ValueError("A script cannot hold NUL characters.")
-            # The shell has a descriptor of its own by then; the script's children should not see this one.
-            script = "exec 3<&-; " + command.script
-            argv = (find_shell(self._settings), "/dev/fd/3")
+            if not self._shell:
+                self._shell = find_shell(self._settings)
+            argv, script = _reading_a_script(self._shell, command.script)
         environment = await self._prepared_environment()
         return await self._launcher.start(
             argv, env={**environment, **command.env}, cwd=cwd, stdin=command.stdin, script=script, pty=command.pty

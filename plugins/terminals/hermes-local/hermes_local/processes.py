@@ -280,15 +280,18 @@ class Process:
     async def _feed(self) -> None:
         """Write standard input where it is a pipe or a terminal."""
         stdin = self._plumbing.stdin
+        last = b""
         try:
             if isinstance(stdin, bytes):
+                last = stdin
                 await self._write(stdin)
             else:
                 async for data in stdin:
+                    last = data or last
                     await self._write(data)
             if self._plumbing.pty:
-                # Control-D: once for the text before it where that does not end with a newline, once for the end.
-                await self._write(b"\x04\x04" if stdin else b"\x04")
+                # Control-D: once for the text before it where that is no whole line, and once for the end.
+                await self._write(b"\x04" if last[-1:] in (b"", b"\n") else b"\x04\x04")
         except (BrokenPipeError, ConnectionResetError):
             pass
         except OSError as error:

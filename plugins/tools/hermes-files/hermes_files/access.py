@@ -75,9 +75,21 @@ class Access:
         by_name = judge(policy.normalise(path, self.places), self.places)
         if by_name.verdict == "deny":
             judgements.append(by_name)
-        if info is not None and info.kind == "file" and info.links > 1:
+        if info is not None:
             judgements.append(await self._judge_hard_link(info, purpose))
         return Located(resolved, self.show(resolved), info, policy.strictest(judgements))
+
+    async def is_readable(self, path: str) -> bool:
+        """Whether a search may show the file at `path`, which is resolved."""
+        if policy.judge_read(path, self.places).verdict != "allow":
+            return False
+        try:
+            info = await self._stat(path)
+        except OSError:
+            return False
+        if info is None or _special(info).verdict != "allow":
+            return False
+        return (await self._judge_hard_link(info, "read")).verdict == "allow"
 
     def show(self, path: str) -> str:
         """The path for people: relative inside the session's directory, absolute elsewhere."""
@@ -86,14 +98,14 @@ class Access:
 
     def remember(self, located: Iterable[Located]) -> None:
         """Note what the assessment of this call was about."""
-        assessed: dict[str, frozenset[str]] = self._call.session.memory.setdefault(_ASSESSED, {})
-        assessed[self._call.call_id] = frozenset(each.path for each in located)
+        assessed: dict[tuple[str, str], frozenset[str]] = self._call.session.memory.setdefault(_ASSESSED, {})
+        assessed[self._call.turn_id, self._call.call_id] = frozenset(each.path for each in located)
         while len(assessed) > _ASSESSED_KEPT:
             del assessed[next(iter(assessed))]
 
     def enforce(self, located: Sequence[Located]) -> None:
         """Refuse what is denied, and what is not what was assessed."""
-        assessed = self._call.session.memory.get(_ASSESSED, {}).get(self._call.call_id)
+        assessed = self._call.session.memory.get(_ASSESSED, {}).get((self._call.turn_id, self._call.call_id))
         for each in located:
             each.refuse_denied()
             if assessed is not None and each.path not in assessed:
@@ -109,6 +121,8 @@ class Access:
             return None
 
     async def _judge_hard_link(self, info: FileInfo, purpose: Literal["read", "write"]) -> Judgement:
+        if info.kind != "file" or info.links <= 1:
+            return policy.ALLOWED
         if not info.identity:
             return Judgement("ask", "has several names, and this terminal cannot tell whether one is protected")
         for name in await self._protected_files():
@@ -128,8 +142,9 @@ class Access:
         home, workspace = self.places.home, self.places.workspace
         names = [posixpath.join(home, name) for name in (*protected.START_UP_FILES, *protected.CREDENTIAL_FILES)]
         names += [posixpath.join(workspace, ".git", name) for name in ("config", "config.worktree")]
+        names += [posixpath.join(home, *parts) for parts in _plain_paths(protected.HOME_READ)]
         names += ["/etc/passwd", "/etc/shadow", "/etc/gshadow", "/etc/sudoers"]
-        folders = [posixpath.join(home, *parts) for parts in _folders(protected.HOME_WRITE)]
+        folders = [posixpath.join(home, *parts) for parts in _plain_paths(protected.HOME_WRITE)]
         folders += [posixpath.join(workspace, ".git/hooks"), *self.places.hermes_homes]
         for found in await asyncio.gather(*map(self._files_below, folders)):
             names += found
@@ -227,7 +242,7 @@ def _special(info: FileInfo | None) -> Judgement:
     return Judgement("deny", "is a pipe, a socket or a device and not a regular file")
 
 
-def _folders(tree: protected.Tree) -> Iterator[tuple[str, ...]]:
+def _plain_paths(tree: protected.Tree) -> Iterator[tuple[str, ...]]:
     for first, entries in tree.items():
         for rest in entries:
             if not any(part.endswith("*") for part in rest):

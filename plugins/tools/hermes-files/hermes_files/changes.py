@@ -51,7 +51,7 @@ async def commit(terminal: Terminal, changes: Sequence[Change]) -> None:
     except BaseException as error:
         # Also on cancellation: a turn that is interrupted half-way leaves no half of a patch behind.
         lost = await _finish(asyncio.ensure_future(_put_back(terminal, done)))
-        if lost:
+        if lost and isinstance(error, Exception):
             raise ToolError(
                 f"{error} Putting back failed for: {', '.join(lost)}.", remedy="Look at these files."
             ) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hermes_files.lineedits import LineEdit, reindented, to_edit
+from hermes_files.lineedits import LineEdit, reindented, shifted, to_edit
 from hermes_files.match import find_block
 from hermes_files.replace import near_place
 from hermes_host.errors import ToolError
@@ -37,9 +37,8 @@ def place_hunks(document: Document, hunks: Sequence[Hunk], shown: str) -> tuple[
         if strategy != "exact":
             strategies.add(strategy)
         there = document.lines.contents[place : place + size]
-        for change in _changes(hunk):
-            contents = reindented(change.contents, hunk.old, there)
-            edits.append(to_edit(document, LineEdit(place + change.start, place + change.end, contents)))
+        changes = [reindented(change, hunk.old, there) for change in _changes(hunk)]
+        edits += [to_edit(document, shifted(change, place)) for change in changes]
     return edits, strategies
 
 

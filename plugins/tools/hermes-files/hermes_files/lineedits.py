@@ -10,7 +10,7 @@ from hermes_files.text import Document, Edit
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["LineEdit", "ending_at", "keep_endings", "line_operations", "reindented", "to_edit"]
+__all__ = ["LineEdit", "ending_at", "keep_endings", "line_operations", "reindented", "shifted", "to_edit"]
 
 
 class LineEdit(NamedTuple):
@@ -27,6 +27,11 @@ def line_operations(old: Sequence[str], new: Sequence[str]) -> list[LineEdit]:
 
     codes = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
     return [LineEdit(a, b, new[c:d]) for tag, a, b, c, d in codes if tag != "equal"]
+
+
+def shifted(change: LineEdit, lines: int) -> LineEdit:
+    """The same change, `lines` further down."""
+    return change._replace(start=change.start + lines, end=change.end + lines)
 
 
 def to_edit(document: Document, change: LineEdit) -> Edit:
@@ -73,15 +78,21 @@ def keep_endings(old: str, new: str, style: str) -> str:
     return "".join(line + (kept.get(index, style) if index < last else "") for index, line in enumerate(new_lines))
 
 
-def reindented(contents: Sequence[str], block: Sequence[str], found: Sequence[str]) -> list[str]:
-    """`contents`, indented as `found` is where `block` (the same lines, as the model wrote them) is not."""
+def reindented(change: LineEdit, block: Sequence[str], found: Sequence[str]) -> LineEdit:
+    """`change` of `block` (lines as the model wrote them), indented as the same lines in the file (`found`) are."""
     known: dict[str, str] = {}
     for here, there in zip(block, found, strict=True):
         if here.strip() and there.strip():
             known.setdefault(indentation(here), indentation(there))
-    if all(here == there for here, there in known.items()):
-        return list(contents)
-    return [_reindent(line, known) for line in contents]
+    contents = []
+    for index, line in enumerate(change.contents, change.start):
+        replaces = index < change.end and indentation(block[index]) == indentation(line)
+        if replaces and line.strip() and found[index].strip():
+            line = indentation(found[index]) + line.lstrip()
+        elif any(here != there for here, there in known.items()):
+            line = _reindent(line, known)
+        contents.append(line)
+    return change._replace(contents=contents)
 
 
 def _reindent(line: str, known: dict[str, str]) -> str:

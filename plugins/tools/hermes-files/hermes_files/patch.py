@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hermes_files.access import Access, Located, explained, open_access
+from hermes_files.access import Access, Located, open_access
 from hermes_files.changes import Change, commit
-from hermes_files.difference import count_changes, unified
+from hermes_files.difference import count_changes, unified, unified_edits
 from hermes_files.hunks import place_hunks
+from hermes_files.phrases import counted
 from hermes_files.read import read_text
 from hermes_files.replace import plan
 from hermes_files.seen import seen
-from hermes_files.syntax import new_problem
+from hermes_files.syntax import LARGEST_CHECKED, new_problem
 from hermes_files.text import Document, Edit, NotText, Unencodable, printable
 from hermes_files.v4a import Section, parse
 from hermes_files.write import refuse_unknown
@@ -115,14 +116,14 @@ async def _replace(
     edits = [edit for place in found.places for edit in place]
     after = _spliced(document, edits, located)
     numbers = ", ".join(map(str, found.line_numbers[:10])) + (" …" if len(found.line_numbers) > 10 else "")
-    places = "1 place" if len(found.places) == 1 else f"{len(found.places)} places"
+    places = counted(len(found.places), "place")
     told = f"Replaced {places} in {located.shown} (line {numbers})"
-    diff, text = _diff(document, after, located.shown, located.shown)
+    diff = _diff(document, edits, located.shown, located.shown)
     if found.strategy != "exact":
         told += (
             f"; old_string was not found exactly but by {found.strategy}, so check the change:\n{diff[:_DIFF_SHOWN]}"
         )
-    return _Outcome([Change(located, document.data, after)], told, diff, new_problem(located.path, document.text, text))
+    return _Outcome([Change(located, document.data, after)], told, diff, _problem(document, after, located.path))
 
 
 def _refuse_guess(session: SessionContext, located: Located, document: Document, strategy: str) -> None:
@@ -138,7 +139,7 @@ async def _work_out(access: Access, session: SessionContext, section: Section, p
     located = places[section.path]
     if section.kind == "add":
         return _added(section, located)
-    document = await _existing(access, section, located)
+    document = await read_text(access, located, section.path)
     if section.kind == "delete":
         refuse_unknown(session, located, document.data)
         diff = unified(document.text, "", located.shown, "/dev/null")
@@ -149,11 +150,13 @@ async def _work_out(access: Access, session: SessionContext, section: Section, p
         _refuse_guess(session, located, document, strategy)
     after = _spliced(document, edits, located)
     target = places[section.move_to] if section.move_to else located
-    diff, text = _diff(document, after, located.shown, target.shown)
+    diff = _diff(document, edits, located.shown, target.shown)
     told = f"Updated {located.shown}" if section.hunks else ""
     if strategies:
         told += f" (lines found by {', '.join(sorted(strategies))}; check the change)"
-    warning = new_problem(target.path, document.text, text)
+    warning = _problem(document, after, target.path)
+    if target is located and after == document.data:
+        return _Outcome([], f"{located.shown} stays as it is: the change removes and adds the same lines", "")
     if target is located:
         return _Outcome([Change(located, document.data, after)], told, diff, warning)
     _refuse_existing(target)
@@ -174,11 +177,6 @@ def _added(section: Section, located: Located) -> _Outcome:
     return _Outcome(
         [Change(located, None, data)], f"Added {located.shown}", diff, new_problem(located.path, None, text)
     )
-
-
-async def _existing(access: Access, section: Section, located: Located) -> Document:
-    with explained(located.shown, "Cannot read"):
-        return await read_text(access, located, section.path)
 
 
 def _refuse_existing(located: Located) -> None:
@@ -205,10 +203,15 @@ def _spliced(document: Document, edits: Sequence[Edit], located: Located) -> byt
         raise ToolError(f"Two changes of {located.shown} overlap; nothing was changed.") from None
 
 
-def _diff(document: Document, after: bytes, old_name: str, new_name: str) -> tuple[str, str]:
-    """The diff, and the new text in the old encoding."""
-    text = after[len(document.mark) :].decode(document.encoding, document.errors)
-    return unified(printable(document.text), printable(text), old_name, new_name), text
+def _diff(document: Document, edits: Sequence[Edit], old_name: str, new_name: str) -> str:
+    return printable(unified_edits(document.text, edits, old_name, new_name))
+
+
+def _problem(document: Document, after: bytes, path: str) -> str:
+    """A syntax error the edit has brought in."""
+    if len(after) > LARGEST_CHECKED:
+        return ""
+    return new_problem(path, document.text, after[len(document.mark) :].decode(document.encoding, document.errors))
 
 
 def _report(outcomes: Sequence[_Outcome]) -> ToolOutput:

@@ -12,6 +12,7 @@ whether or not the file exists, and for everything below a protected directory.
 from __future__ import annotations
 
 import posixpath
+import re
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
@@ -35,6 +36,8 @@ class Judgement(NamedTuple):
 
 
 ALLOWED = Judgement("allow")
+_DEVICE_PREFIX = re.compile(r"^(?:\\\\[?.]|\\\?\?)\\")
+"""How Windows spells a path that is taken literally: `\\\\?\\`, `\\\\.\\`, `\\??\\`."""
 _RANK = {"allow": 0, "ask": 1, "deny": 2}
 
 
@@ -66,6 +69,7 @@ def fold(path: str) -> tuple[str, ...]:
     if not path.isascii():
         path = unicodedata.normalize("NFC", unicodedata.normalize("NFD", path).casefold())
         path = "".join(char for char in path if unicodedata.category(char) not in ("Cf", "Cc"))
+    path = _DEVICE_PREFIX.sub("/", path)
     parts: list[str] = []
     for part in path.lower().replace("\\", "/").split("/"):
         part = part.split(":", 1)[0].rstrip(" .") if part != ".." else part
@@ -80,10 +84,13 @@ def _is_short_git(part: str) -> bool:
     return part.startswith("git~") and part[4:].isdigit()
 
 
-def judge_write(path: str, places: Places) -> Judgement:
-    """May the file at the resolved `path` be created, changed, moved or removed?"""
+def judge_write(path: str, places: Places, *, parents: bool = True) -> Judgement:
+    """May the file at the resolved `path` be created, changed, moved or removed?
+
+    With `parents` a directory above a protected file is protected too, because a file in its place would displace it.
+    """
     parts = fold(path)
-    denied = _deny_write(parts, places)
+    denied = _deny_write(parts, places, parents)
     if denied:
         return Judgement("deny", denied)
     for home in map(fold, places.hermes_homes):
@@ -120,7 +127,7 @@ def judge_git(inside: Sequence[str]) -> Judgement:
     return Judgement("deny", "is a hook, a setting or private state of git")
 
 
-def _deny_write(parts: tuple[str, ...], places: Places) -> str:
+def _deny_write(parts: tuple[str, ...], places: Places, parents: bool) -> str:
     if ".git" in parts:
         judged = judge_git(parts[parts.index(".git") + 1 :])
         if judged.verdict == "deny":
@@ -136,14 +143,14 @@ def _deny_write(parts: tuple[str, ...], places: Places) -> str:
         below = parts[parts.index(".hermes") + 1 :]
         if below[:1] != ("plans",):
             return "belongs to .hermes, the settings of an agent"
-    if _in_tree(parts, (), protected.SYSTEM_WRITE, parents=True) or _is_device(parts):
+    if _in_tree(parts, (), protected.SYSTEM_WRITE, parents=parents) or _is_device(parts):
         return "belongs to the operating system's settings"
-    if any(_in_tree(parts, home, protected.HOME_WRITE, parents=True) for home in _homes(parts, places)):
+    if any(_in_tree(parts, home, protected.HOME_WRITE, parents=parents) for home in _homes(parts, places)):
         return "is a protected place of the home directory"
     for home in map(fold, places.hermes_homes):
-        if _inside(home, parts):
+        if parents and _inside(home, parts):
             return "would replace the agent's home directory"
-        if _inside(parts, home):
+        if _inside(parts, home) and parts != home:
             below = parts[len(home) :]
             if below[0] not in protected.HERMES_OPEN | protected.HERMES_ASK or ".hub" in below:
                 return "is the agent's own configuration or state"

@@ -36,23 +36,26 @@ class Query:
 
     pattern: str
     root: str
-    file_glob: str
+    globs: tuple[str, ...] = ()
+    """Globs that a file must match, all of them."""
     context: int = 0
     mode: Literal["content", "files_only", "count"] = "content"
     notes: list[str] = field(default_factory=list)
 
     def wants(self, path: str) -> bool:
-        """Whether the file glob lets `path` through."""
-        return (
-            not self.file_glob or compile_glob(self.file_glob).fullmatch(posixpath.relpath(path, self.root)) is not None
-        )
+        """Whether the globs let `path` through."""
+        if not self.globs:
+            return True
+        inside = self.root.rstrip("/") + "/"
+        name = path.removeprefix(inside) if path != self.root else posixpath.basename(path)
+        return all(compile_glob(glob).fullmatch(name) for glob in self.globs)
 
 
 class Engine(Protocol):
     """A way to search. Files come newest first; the iterators may be closed early, which ends the work."""
 
     def files(self, query: Query) -> AsyncGenerator[str, None]:
-        """Files whose name the file glob matches."""
+        """Files whose names the globs match."""
         ...
 
     def tallies(self, query: Query) -> AsyncGenerator[Tally, None]:

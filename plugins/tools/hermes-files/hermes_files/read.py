@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from hermes_files.access import LARGEST, Access, Located, explained, open_access
 from hermes_files.arguments import MAX_LINES
 from hermes_files.binary import not_text, refuse_known
+from hermes_files.phrases import counted
 from hermes_files.seen import seen
 from hermes_files.text import Document, NotText, decode, printable, refuse_binary
 from hermes_host.errors import ToolError
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["load", "read_file", "read_text"]
 
 _LINE_SHOWN = 2000
-_CHARACTERS_SHOWN = 100_000
+_CHARACTERS_SHOWN = 90_000
 _HEAD = 8192
 _HEAD_FIRST = 1024 * 1024
 _LISTED = 40
@@ -74,7 +75,9 @@ def _page(document: Document, shown: str, offset: int, limit: int) -> ToolOutput
     if not total:
         return ToolOutput(content=f"[{shown} is empty{details}]", title="empty")
     if offset > total:
-        raise ToolError(f"{shown} has {total} lines; there is no line {offset}.", remedy="Use a smaller offset.")
+        raise ToolError(
+            f"{shown} has {counted(total, 'line')}; there is no line {offset}.", remedy="Use a smaller offset."
+        )
     rows: list[str] = []
     cut = False
     room = _CHARACTERS_SHOWN
@@ -87,7 +90,9 @@ def _page(document: Document, shown: str, offset: int, limit: int) -> ToolOutput
             break
         rows.append(f"{number}|{line}")
     last = offset + len(rows) - 1
-    notes = [f"lines {offset}-{last} of {total}{details}" if len(rows) < total else f"{total} lines{details}"]
+    notes = [
+        f"lines {offset}-{last} of {total}{details}" if len(rows) < total else f"{counted(total, 'line')}{details}"
+    ]
     if last < total:
         notes.append(f"read on with offset={last + 1}")
     elif not document.text.endswith(("\n", "\r")):
@@ -96,7 +101,7 @@ def _page(document: Document, shown: str, offset: int, limit: int) -> ToolOutput
         notes.append("long lines are cut only here, the file is whole; leave the cut marks out of edits")
     content = "\n".join(rows) + f"\n[{'; '.join(notes)}]"
     return ToolOutput(
-        content=content if document.errors == "strict" else printable(content), title=f"{len(rows)} lines"
+        content=content if document.errors == "strict" else printable(content), title=counted(len(rows), "line")
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from hermes_files.lineedits import LineEdit, ending_at, keep_endings, line_operations, reindented, to_edit
+from hermes_files.lineedits import LineEdit, ending_at, keep_endings, line_operations, reindented, shifted, to_edit
 from hermes_files.match import find_block, nearest
 from hermes_files.text import Document, Edit, adapt_endings
 from hermes_host.errors import ToolError
@@ -38,7 +38,14 @@ def plan(document: Document, old: str, new: str, *, replace_all: bool, shown: st
         raise ToolError("old_string is empty.", remedy="Give the text to replace, or use write_file for a new content.")
     if old == new:
         raise ToolError("old_string and new_string are the same; there is nothing to change.")
-    found = _exact(document, old, new) or _by_letters(document, old, new) or _by_lines(document, old, new, replace_all)
+    found = (
+        _exact(document, old, new)
+        or _reworded(document, "line_numbers_removed", _without_numbers(old, new))
+        or _reworded(document, "escape_normalized", _unescaped(old, new))
+        or _by_lines(document, old, new)
+        or _reworded(document, "trimmed_boundary", _trimmed(old, new))
+        or (None if replace_all else _by_lines(document, old, new, loose=True))
+    )
     if found is None:
         raise _missed(document, old, new, shown)
     if not replace_all and len(found.places) > 1:
@@ -97,18 +104,9 @@ def _apart(found: Replacement) -> Replacement:
     return Replacement(found.strategy, places, numbers)
 
 
-def _by_letters(document: Document, old: str, new: str) -> Replacement | None:
-    """The same letters in another wrapping: line numbers, needless escapes, blank lines around."""
-    for strategy, pair in (
-        ("line_numbers_removed", _without_numbers(old, new)),
-        ("escape_normalized", (_unescaped(old), _unescaped(new)) if _ESCAPE.search(old) else None),
-        ("trimmed_boundary", _trimmed(old, new)),
-    ):
-        if pair is not None and pair[0] and pair[0] != pair[1]:
-            found = _exact(document, *pair, strategy)
-            if found is not None:
-                return found
-    return None
+def _reworded(document: Document, strategy: str, pair: tuple[str, str] | None) -> Replacement | None:
+    """The same letters in another wrapping."""
+    return _exact(document, *pair, strategy) if pair is not None and pair[0] and pair[0] != pair[1] else None
 
 
 def _without_numbers(old: str, new: str) -> tuple[str, str] | None:
@@ -123,8 +121,14 @@ def _without_numbers(old: str, new: str) -> tuple[str, str] | None:
     return strip(old), strip(new)
 
 
-def _unescaped(text: str) -> str:
-    return _ESCAPE.sub(lambda match: _ESCAPES[match[1]], text)
+def _unescaped(old: str, new: str) -> tuple[str, str] | None:
+    if not _ESCAPE.search(old):
+        return None
+
+    def undo(text: str) -> str:
+        return _ESCAPE.sub(lambda match: _ESCAPES[match[1]], text)
+
+    return undo(old), undo(new)
 
 
 def _trimmed(old: str, new: str) -> tuple[str, str] | None:
@@ -135,27 +139,20 @@ def _trimmed(old: str, new: str) -> tuple[str, str] | None:
     return match[2], new.removeprefix(match[1]).removesuffix(match[3])
 
 
-def _by_lines(document: Document, old: str, new: str, replace_all: bool) -> Replacement | None:
+def _by_lines(document: Document, old: str, new: str, *, loose: bool = False) -> Replacement | None:
     """Whole lines, compared by looser and looser keys. Lines that the model does not change keep the file's form."""
     block, wanted = _as_lines(old), _as_lines(new) if new else []
     if not any(line.strip() for line in block):
         return None
     operations = line_operations(block, wanted)
-    found = find_block(document.lines.contents, block, _must_be_right(operations, len(block)), loose=not replace_all)
+    found = find_block(document.lines.contents, block, _must_be_right(operations, len(block)), loose=loose)
     if found is None or not operations:
         return None
     places = []
     for place in found.places:
         there = document.lines.contents[place : place + len(block)]
-        places.append(
-            [
-                to_edit(
-                    document,
-                    LineEdit(place + each.start, place + each.end, reindented(each.contents, block, there)),
-                )
-                for each in operations
-            ]
-        )
+        changes = [reindented(each, block, there) for each in operations]
+        places.append([to_edit(document, shifted(each, place)) for each in changes])
     return Replacement(found.strategy, places, [place + 1 for place in found.places])
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from hermes_files import policy
 from hermes_files.access import Access, Located, open_access
+from hermes_files.phrases import counted
 from hermes_files.query import Engine, Hit, Query, Tally
 from hermes_files.ripgrep import Missing, Ripgrep, is_present
 from hermes_files.walk import Walk
@@ -26,6 +26,7 @@ T = TypeVar("T")
 _RIPGREP = "files.ripgrep"
 _LINE_SHOWN = 500
 _MOST = 1000
+_CHARACTERS_SHOWN = 80_000
 _MAX_CONTEXT = 50
 
 
@@ -54,22 +55,23 @@ async def _engine(access: Access, call: ToolContext) -> Engine:
 
 async def _search(arguments: SearchFiles, access: Access, located: Located, engine: Engine) -> ToolOutput:
     limit, offset = min(arguments.limit, _MOST), arguments.offset
+    globs = (arguments.file_glob,) if arguments.file_glob else ()
     if arguments.target == "files":
-        query = Query("", located.path, _name_glob(arguments.pattern))
+        query = Query("", located.path, (_name_glob(arguments.pattern), *globs))
         files = _readable(engine.files(query), access, lambda path: path)
-        return _listed(await _page(files, offset, limit, lambda _: True), arguments, query, access)
+        return _listed(await _page(files, offset, limit), arguments, query, access)
     query = Query(
         arguments.pattern,
         located.path,
-        arguments.file_glob,
+        globs,
         min(arguments.context, _MAX_CONTEXT) if arguments.output_mode == "content" else 0,
         arguments.output_mode,
     )
     if arguments.output_mode == "content":
         hits = _readable(engine.hits(query), access, lambda hit: hit.path)
-        return _matches(await _page(hits, offset, limit, lambda hit: hit.matches), arguments, query, access)
+        return _matches(await _page(hits, offset, limit, lambda hit: hit.matches, _width), arguments, query, access)
     tallies = _readable(engine.tallies(query), access, lambda tally: tally.path)
-    return _tallied(await _page(tallies, offset, limit, lambda _: True), arguments, query, access)
+    return _tallied(await _page(tallies, offset, limit), arguments, query, access)
 
 
 def _name_glob(pattern: str) -> str:
@@ -86,70 +88,73 @@ async def _readable(
         async for row in rows:
             path = path_of(row)
             if path != last:
-                last, allowed = path, await _is_readable(path, access)
+                last, allowed = path, await access.is_readable(path)
             if allowed:
                 yield row
 
 
-async def _is_readable(path: str, access: Access) -> bool:
-    if policy.judge_read(path, access.places).verdict != "allow":
-        return False
-    try:
-        return (await access.locate(path, "read")).judgement.verdict == "allow"
-    except ToolError:
-        return False
+class _Page(NamedTuple):
+    """The rows of a page, and where the next page begins (0 where this is the last)."""
+
+    rows: list[Any]
+    next_offset: int
 
 
-class _Page:
-    """Rows `offset` to `offset + limit`, and whether there are more."""
-
-    def __init__(self, rows: list[Any], more: bool) -> None:
-        self.rows = rows
-        self.more = more
-
-
-async def _page(found: AsyncGenerator[T, None], offset: int, limit: int, counts: Callable[[T], bool]) -> _Page:
+async def _page(
+    found: AsyncGenerator[T, None],
+    offset: int,
+    limit: int,
+    counts: Callable[[T], bool] = lambda _: True,
+    size: Callable[[T], int] = lambda _: 80,
+) -> _Page:
     """The rows asked for; those that do not count (context) go with their neighbours. Stops as soon as it is full."""
     rows: list[T] = []
     before: list[T] = []
-    seen = 0
+    number, room = 0, _CHARACTERS_SHOWN
     async with aclosing(found) as iterator:
         async for row in iterator:
             if counts(row):
-                seen += 1
-                if seen > offset + limit:
-                    return _Page(rows, True)
-            if seen > offset:
+                if number >= offset + limit or (room <= 0 and rows):
+                    return _Page(rows, number)
+                number += 1
+            if number > offset:
                 rows += [*before, row]
                 before = []
+                room -= size(row)
             elif counts(row):
                 before = []
             else:
                 before.append(row)
-    return _Page(rows, False)
+    return _Page(rows, 0)
 
 
 def _listed(page: _Page, arguments: SearchFiles, query: Query, access: Access) -> ToolOutput:
     rows = [access.show(path) for path in page.rows]
-    return _output(rows, page, arguments, query, f"{len(rows)} files", "files")
+    return _output(rows, page, arguments, query, counted(len(rows), "file"), "files")
 
 
 def _tallied(page: _Page, arguments: SearchFiles, query: Query, access: Access) -> ToolOutput:
     tallies: Sequence[Tally] = page.rows
     if arguments.output_mode == "files_only":
         rows = [access.show(tally.path) for tally in tallies]
-        return _output(rows, page, arguments, query, f"{len(rows)} files", "files")
+        return _output(rows, page, arguments, query, counted(len(rows), "file"), "files")
     rows = [f"{access.show(tally.path)}: {tally.matches}" for tally in tallies]
     total = sum(tally.matches for tally in tallies)
-    return _output(rows, page, arguments, query, f"{total} matches in {len(rows)} files", "files")
+    return _output(
+        rows, page, arguments, query, f"{counted(total, 'match', 'matches')} in {counted(len(rows), 'file')}", "files"
+    )
 
 
 def _matches(page: _Page, arguments: SearchFiles, query: Query, access: Access) -> ToolOutput:
     hits: Sequence[Hit] = page.rows
     count = sum(hit.matches for hit in hits)
     files = len({hit.path for hit in hits})
-    title = f"{count} matches in {files} files"
+    title = f"{counted(count, 'match', 'matches')} in {counted(files, 'file')}"
     return _output(list(_rows(hits, access, query.context)), page, arguments, query, title, "matches")
+
+
+def _width(hit: Hit) -> int:
+    return min(len(hit.text), _LINE_SHOWN) + 10
 
 
 def _rows(hits: Sequence[Hit], access: Access, context: int) -> Iterator[str]:
@@ -168,8 +173,8 @@ def _output(
     rows: Sequence[str], page: _Page, arguments: SearchFiles, query: Query, title: str, unit: str
 ) -> ToolOutput:
     notes = [title, *query.notes]
-    if page.more:
-        notes[0] += f", and more: go on with offset={arguments.offset + min(arguments.limit, _MOST)}"
+    if page.next_offset:
+        notes[0] += f", and more: go on with offset={page.next_offset}"
     if not rows:
         what = f"file_glob {arguments.file_glob!r} and " if arguments.file_glob else ""
         notes[0] = f"No {unit} for {what}{arguments.pattern!r} in {arguments.path}"

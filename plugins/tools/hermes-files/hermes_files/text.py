@@ -203,7 +203,7 @@ def adapt_endings(text: str, style: str) -> str:
 
 
 def printable(text: str) -> str:
-    """`text` without lone surrogates, which stand for bytes that are no text: no JSON encoder or terminal takes them."""
+    """`text` without lone surrogates, which stand for bytes that are no text: no JSON encoder takes them."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:

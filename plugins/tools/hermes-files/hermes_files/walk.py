@@ -171,7 +171,7 @@ def _search_batch(pattern: Any, source: str, contents: Sequence[bytes], context:
 
 
 def _search(pattern: Any, source: str, data: bytes, context: int, deadline: float) -> list[Row]:
-    text = _text(data)
+    text = _text(data).replace("\r\n", "\n")
     if not text or _remaining(deadline) <= 0:
         return []
     whole = pattern.search(text, timeout=_remaining(deadline), concurrent=True)
@@ -184,16 +184,12 @@ def _search(pattern: Any, source: str, data: bytes, context: int, deadline: floa
     if "\n" in source or "\\n" in source:
         matching = set(_lines_spanned(pattern, text, deadline))
     else:
-        lines = [line.removesuffix("\r") for line in lines]
         matching = {
             index
             for index, line in enumerate(lines)
             if pattern.search(line, timeout=_remaining(deadline), concurrent=len(line) > 1000)
         }
-    return [
-        (index + 1, lines[index].removesuffix("\r"), index in matching)
-        for index in _around(matching, context, len(lines))
-    ]
+    return [(index + 1, lines[index], index in matching) for index in _around(matching, context, len(lines))]
 
 
 def _lines_spanned(pattern: Any, text: str, deadline: float) -> Iterator[int]:

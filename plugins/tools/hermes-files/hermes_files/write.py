@@ -8,6 +8,7 @@ from hermes_files.access import Located, open_access
 from hermes_files.changes import Change, commit
 from hermes_files.difference import count_changes, unified
 from hermes_files.lineedits import keep_endings
+from hermes_files.phrases import counted
 from hermes_files.read import load
 from hermes_files.seen import seen
 from hermes_files.syntax import new_problem
@@ -120,7 +121,7 @@ def _report(located: Located, before: Document | None, after: Document | None, n
     diff = unified(old_text, new_text, "/dev/null" if created else located.shown, located.shown) if after else ""
     added, removed = count_changes(diff)
     lines = after.line_count if after is not None else 0
-    told = f"{'Created' if created else 'Wrote'} {located.shown}: {lines} lines"
+    told = f"{'Created' if created else 'Wrote'} {located.shown}: {counted(lines, 'line')}"
     if not created:
         told += f", {added} added and {removed} removed"
     told += "".join(f"; {note}" for note in notes) + "."

@@ -7,13 +7,15 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import msgspec
 import pytest
 from hermes_files import plugin
+from hermes_local.backend import LocalBackend
+
 from hermes_host.context import PluginContext, SessionContext, ToolContext
 from hermes_host.errors import Denied
 from hermes_host.terminals import Terminals
-from hermes_local.backend import LocalBackend
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -21,6 +23,11 @@ if TYPE_CHECKING:
 
     from hermes_host.protocols import Assessment, ToolOutput
     from hermes_host.specs import ToolSpec
+
+
+# The first example pays for imports, and the machine may be busy: time says nothing about these properties.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 def load(target: str) -> Any:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from hermes_files.replace import plan
 from hermes_files.text import Document, Edit, NotText, decode
-from hermes_host.errors import ToolError
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
+
+from hermes_host.errors import ToolError
 
 _WORDS = st.sampled_from(["alpha", "βήτα", "日本", "x", "", "  indented", "tab\there", "naïve", "a\rb", "trailing  "])
 _ENDINGS = st.sampled_from(["\n", "\r\n"])
@@ -82,6 +83,37 @@ def test_bytes_that_are_no_text_survive_an_edit_elsewhere(lines, place):
     assert document.splice(found.places[0]) == data.replace(b"one line", b"ONE LINE")
 
 
+@given(
+    lines=st.lists(
+        st.sampled_from(["alpha beta", "  gamma", "\tdelta  ", "x = 1", "", "end"]), min_size=4, max_size=14
+    ),
+    ending=_ENDINGS,
+    place=st.integers(0, 12),
+    size=st.integers(1, 4),
+    new=st.lists(st.sampled_from(["alpha beta", "    new", "x = 2", "gamma"]), max_size=4),
+    blur=st.sampled_from([str.strip, str.rstrip, lambda line: "  " + line, lambda line: line.replace(" ", "  ")]),
+)
+@settings(max_examples=300)
+def test_a_loose_replacement_touches_no_line_outside_the_block(lines, ending, place, size, new, blur):
+    place = min(place, len(lines) - size)
+    data = "".join(line + ending for line in lines).encode()
+    old = "".join(blur(line) + "\n" for line in lines[place : place + size])
+    document = decode(data)
+    try:
+        found = plan(document, old, "".join(line + "\n" for line in new), replace_all=False, shown="f")
+    except ToolError:
+        return
+    after = document.splice(found.places[0])
+    # Found it may be elsewhere, where the lines read the same, but never in more lines than the block has.
+    head = next((at for at, pair in enumerate(zip(data, after, strict=False)) if pair[0] != pair[1]), len(after))
+    tail = next(
+        (at for at, pair in enumerate(zip(data[::-1], after[::-1], strict=False)) if pair[0] != pair[1]), len(after)
+    )
+    touched = data[head : max(len(data) - tail, head)]
+    assert touched.count(b"\n") <= size + 1
+    assert b"\n" not in after.replace(b"\r\n", b"") or ending == "\n"
+
+
 def test_an_edit_in_a_stateful_or_broken_encoding_is_refused_and_not_guessed():
     document = Document(b"\xff\xfea\0b\0", "abc", "utf-16-le", "strict", b"\xff\xfe")
     with pytest.raises(NotText):
@@ -102,7 +134,11 @@ async def test_a_hundred_thousand_lines_with_crlf_and_long_lines_lose_nothing(se
 
 @pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "cp1251", "shift_jis", "gb18030", "utf-16", "utf-8-sig"])
 async def test_a_patch_keeps_the_encoding(session, encoding):
-    words = {"cp1251": "Привет, как дела сегодня", "shift_jis": "これはテストです", "gb18030": "这是一个测试文件中文内容"}
+    words = {
+        "cp1251": "Привет, как дела сегодня",
+        "shift_jis": "これはテストです",
+        "gb18030": "这是一个测试文件中文内容",
+    }
     line = words.get(encoding, "Grüße aus Köln")
     text = f"{line}\nold value\n{line}\n"
     path = session.write("a.txt", text.encode(encoding))

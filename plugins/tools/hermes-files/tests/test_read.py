@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 
 import pytest
+
 from hermes_host.errors import ToolError
 
 
@@ -87,7 +88,7 @@ async def test_a_few_bad_bytes_leave_a_file_utf8(session):
 
 async def test_an_unusual_line_separator_ends_no_line(session):
     session.write("a.txt", "a\u2028b\x0bc\x0cd\x85e\n")
-    assert "[1 lines]" in await session.text("read_file", path="a.txt")
+    assert "[1 line]" in await session.text("read_file", path="a.txt")
 
 
 async def test_an_empty_file_is_said_to_be_empty(session):

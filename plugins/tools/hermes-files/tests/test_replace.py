@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from hermes_host.errors import ToolError
 
 
@@ -85,7 +86,10 @@ async def test_trailing_white_space_may_differ(session):
 async def test_indentation_may_differ_and_the_replacement_is_indented_as_the_file(session):
     before = "class A:\n    def f(self):\n        if x:\n            return 1\n"
     after, told = await edit(
-        session, before, "def f(self):\n    if x:\n        return 2 - 1\n".replace("2 - 1", "1"), "def f(self):\n    if y:\n        go()\n        return 1\n"
+        session,
+        before,
+        "def f(self):\n    if x:\n        return 2 - 1\n".replace("2 - 1", "1"),
+        "def f(self):\n    if y:\n        go()\n        return 1\n",
     )
     assert "exact" not in told or "not found exactly" in told
     assert after == "class A:\n    def f(self):\n        if y:\n            go()\n            return 1\n"
@@ -94,7 +98,10 @@ async def test_indentation_may_differ_and_the_replacement_is_indented_as_the_fil
 async def test_spaces_become_the_tabs_of_the_file(session):
     before = "def f():\n\tif x:\n\t\treturn 1\n"
     after, told = await edit(
-        session, before, "    if x:\n        return 1\n", "    if x:\n        if y:\n            return 2\n        return 1\n"
+        session,
+        before,
+        "    if x:\n        return 1\n",
+        "    if x:\n        if y:\n            return 2\n        return 1\n",
     )
     assert after == "def f():\n\tif x:\n\t\tif y:\n\t\t\treturn 2\n\t\treturn 1\n"
     assert "indentation_flexible" in told
@@ -170,7 +177,9 @@ async def test_a_loose_match_in_a_file_that_was_never_read_is_refused(session):
 async def test_replace_all_works_with_loose_matches_but_not_the_loosest(session):
     after, _ = await edit(session, "a  b\nx\na   b\n", "a b", "c", replace_all=True)
     assert after == "c\nx\nc\n"
-    error = await refused(session, "ZERO\ntwo\nthree\nfour\n", "one\ntwo\nthree\nfour", "one\ntwo\n3\nfour", replace_all=True)
+    error = await refused(
+        session, "ZERO\ntwo\nthree\nfour\n", "one\ntwo\nthree\nfour", "one\ntwo\n3\nfour", replace_all=True
+    )
     assert "does not occur" in error
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from hermes_host.errors import ToolError
 
 
@@ -9,7 +10,10 @@ async def apply(session, *lines):
 
 
 def snapshot(session):
-    return {str(path.relative_to(session.directory)): path.read_bytes() if path.is_file() else None for path in session.directory.rglob("*")}
+    return {
+        str(path.relative_to(session.directory)): path.read_bytes() if path.is_file() else None
+        for path in session.directory.rglob("*")
+    }
 
 
 async def refused(session, *lines):
@@ -109,7 +113,7 @@ async def test_an_error_in_the_last_section_leaves_the_first_undone(session):
     error = await refused(
         session, "*** Update File: a.txt", "@@", "-a", "+A", "*** Update File: b.txt", "@@", "-missing", "+x"
     )
-    assert "line 6 of the patch are not in b.txt" in error
+    assert "line 7 of the patch are not in b.txt" in error
 
 
 async def test_a_write_that_fails_puts_back_what_was_written(session):
@@ -146,7 +150,9 @@ async def test_ambiguous_lines_are_an_error_that_names_the_candidates(session):
 
 async def test_an_anchor_tells_equal_places_apart(session):
     path = session.write("a.py", "class A:\n    def f(self):\n        pass\nclass B:\n    def f(self):\n        pass\n")
-    await apply(session, "*** Update File: a.py", "@@ class B:", "@@     def f(self):", "-        pass", "+        go()")
+    await apply(
+        session, "*** Update File: a.py", "@@ class B:", "@@     def f(self):", "-        pass", "+        go()"
+    )
     assert path.read_text(encoding="utf-8").endswith("class B:\n    def f(self):\n        go()\n")
     assert path.read_text(encoding="utf-8").startswith("class A:\n    def f(self):\n        pass\n")
 
@@ -221,3 +227,11 @@ async def test_a_patch_with_crlf_and_a_code_fence_is_understood(session):
     patch = "```\r\n*** Begin Patch\r\n*** Update File: a.txt\r\n@@\r\n-a\r\n+b\r\n*** End Patch\r\n```\r\n"
     await session.use("patch", mode="patch", patch=patch)
     assert path.read_bytes() == b"b\n"
+
+
+async def test_a_change_that_changes_nothing_writes_nothing(session):
+    path = session.write("a.txt", "a\n")
+    inode = path.stat().st_ino
+    output = await apply(session, "*** Update File: a.txt", "@@", "-a", "+a")
+    assert "stays as it is" in output.content
+    assert path.stat().st_ino == inode

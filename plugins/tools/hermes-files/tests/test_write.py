@@ -4,13 +4,18 @@ import os
 import subprocess
 
 import pytest
+from hermes_files.difference import unified, unified_edits
+from hermes_files.text import Edit
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from hermes_host.errors import ToolError
 
 
 async def test_a_new_file_gets_its_parents(session):
     output = await session.use("write_file", path="a/b/c.txt", content="x\n")
     assert (session.directory / "a/b/c.txt").read_bytes() == b"x\n"
-    assert output.content == "Created a/b/c.txt: 1 lines."
+    assert output.content == "Created a/b/c.txt: 1 line."
     assert output.diff == "--- /dev/null\n+++ b/a/b/c.txt\n@@ -0,0 +1 @@\n+x\n"
 
 
@@ -174,10 +179,53 @@ async def test_an_invalid_escape_in_python_is_no_warning_of_the_host(session):
         ("one\n" * 50 + "end", "zero\n" + "one\n" * 49 + "end\n"),
     ],
 )
-async def test_the_diff_is_one_that_git_applies(session, before, after):
-    from hermes_files.difference import unified
-
-    path = session.write("f.txt", before)
-    (session.directory / "d.patch").write_bytes(unified(before, after, "f.txt", "f.txt").encode())
-    subprocess.run(["git", "apply", "--unsafe-paths", "d.patch"], cwd=session.directory, check=True)
+def test_the_diff_is_one_that_git_applies(tmp_path, before, after):
+    path = tmp_path / "f.txt"
+    path.write_bytes(before.encode())
+    (tmp_path / "d.patch").write_bytes(unified(before, after, "f.txt", "f.txt").encode())
+    subprocess.run(["git", "apply", "--unsafe-paths", "d.patch"], cwd=tmp_path, check=True)
     assert path.read_bytes().decode() == after
+
+
+@given(
+    before=st.lists(st.sampled_from(["a", "b", "", "c c"]), max_size=40).map("\n".join),
+    cuts=st.lists(st.integers(0, 80), max_size=6, unique=True),
+    new=st.lists(st.sampled_from(["", "x", "x\n", "\ny", "\n"]), min_size=3, max_size=3),
+)
+@settings(max_examples=400)
+def test_a_diff_of_edits_says_the_same_as_one_of_the_whole_texts(before, cuts, new):
+    cuts = sorted(min(cut, len(before)) for cut in cuts)
+    edits = [Edit(a, b, text) for a, b, text in zip(cuts[::2], cuts[1::2], new, strict=False)]
+    after, position = [], 0
+    for edit in edits:
+        after += [before[position : edit.start], edit.text]
+        position = edit.end
+    text = "".join([*after, before[position:]])
+    diff = unified_edits(before, edits, "f", "f")
+    assert applied(before, diff) == text
+
+
+def applied(before, diff):
+    """`before` with a unified diff applied strictly, by the line numbers."""
+    lines = before.splitlines(keepends=True)
+    out, position = [], 0
+    rows = diff.split("\n")[2:-1] if diff else []
+    for index, row in enumerate(rows):
+        if row.startswith("@@"):
+            old = row.split(" ")[1][1:].split(",")
+            start = int(old[0]) - (old[1:] != ["0"])
+            out += lines[position:start]
+            position = start
+            new_start = row.split(" ")[2][1:].split(",")
+            assert len(out) == int(new_start[0]) - (new_start[1:] != ["0"])
+            continue
+        if row.startswith("\\"):
+            continue
+        ended = not (index + 1 < len(rows) and rows[index + 1].startswith("\\"))
+        line = row[1:] + "\n" * ended
+        if row[0] in " -":
+            assert lines[position] == line
+            position += 1
+        if row[0] in " +":
+            out.append(line)
+    return "".join(out + lines[position:])

@@ -9,8 +9,8 @@ from hermes_host.errors import NotFound
 from hermes_host.protocols import Assessment
 from hermes_terminal.judge import Judgement, judge
 from hermes_terminal.places import Place, protected
-from hermes_terminal.rules.code import INTERACTIVE, SHELLS
 from hermes_terminal.rules import table
+from hermes_terminal.rules.code import INTERACTIVE, SHELLS
 
 if TYPE_CHECKING:
     from hermes_host.context import ToolContext

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from hermes_host.protocols import CheckResult
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from hermes_host.context import PluginContext
 
 __all__ = ["grammar_loads"]

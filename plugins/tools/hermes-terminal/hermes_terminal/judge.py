@@ -9,17 +9,37 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from hermes_terminal.places import Place, secret
-from hermes_terminal.rules import judge_program
-from hermes_terminal.rules.case import Case, Finding, Input, State, Verdict, stricter
-from hermes_terminal.rules.environment import judge_assignment
+from hermes_terminal.rules import judge_program, table
+from hermes_terminal.rules.case import Case, show
+from hermes_terminal.rules.environment import judge_assignment, obeyed
+from hermes_terminal.rules.state import Finding, Input, State, Verdict, stricter
 from hermes_terminal.shell.script import Compound, Function, Node, Redirect, Simple, Unreadable, Word
 from hermes_terminal.shell.syntax import parse
 
 __all__ = ["Judgement", "judge"]
 
 _MAX_DEPTH = 8
-_SECRET_MARKS = ("ssh", "gnupg", "shadow", "sudoers", "environ", "mem", ".env", "auth.json", "netrc", "pgpass", "credentials",
-                 ".pypirc", ".npmrc", "config", "hosts.yml", "vault-token", "*")  # fmt: skip
+_SECRET_MARKS = (
+    "ssh",
+    "gnupg",
+    "shadow",
+    "sudoers",
+    "environ",
+    "mem",
+    ".env",
+    "auth.json",
+    "netrc",
+    "pgpass",
+    "credentials",
+    ".pypirc",
+    ".npmrc",
+    "config",
+    "hosts.yml",
+    "vault-token",
+    "*",
+    "?",
+    "[",
+)
 _OWN_PROCESS = frozenset({"subshell", "pipeline", "background"})
 
 
@@ -78,6 +98,8 @@ class Judge:
     def _function(self, node: Function, state: State) -> None:
         if _calls_itself_beside(node.body, node.name, beside=False):
             self.add("deny", "This is a fork bomb: a function that starts itself over and over.")
+        if node.name in table():
+            self.add("ask", f"It gives {node.name!r} another meaning for all later commands.")
         state.functions |= {node.name}
         self.node(node.body, replace(state, directories=(None,), stdin=Input("unknown")))
 
@@ -94,6 +116,8 @@ class Judge:
                     self.node(part, inner)
                     state_inside.absorb(inner)
             case "loop":
+                if any(obeyed(word.text) for word in node.words):
+                    self.add("ask", "It sets a variable that changes what other programs do.")
                 self._parts(node.parts, state_inside)
                 if state_inside.directories != before:
                     state_inside.directories = (None,)
@@ -155,9 +179,13 @@ class Judge:
     def reads(self, word: Word, state: State) -> None:
         """Ask when the word names a file with secrets."""
         for directory in state.directories:
+            path = self.place.join(directory, word.text)
+            if word.glob and not self.place.contains(path) and _hidden_by_pattern(path):
+                self.add("ask", f"It reads hidden files by a pattern ({show(word)}).")
+                return
             why = secret(self.place.join(directory, word.text.rpartition("=")[2]), self.place)
             if why:
-                self.add("ask", f"It reads {why} ({word.text!r}).")
+                self.add("ask", f"It reads {why} ({show(word)}).")
                 return
 
     def _redirects(self, redirects: tuple[Redirect, ...], state: State) -> None:
@@ -180,6 +208,10 @@ class Judge:
                 state.stdin = Input("none") if target.text == "/dev/null" else Input("file", target)
             else:
                 Case((target,), state, self).write(target, "writes to")
+
+
+def _hidden_by_pattern(path: str) -> bool:
+    return any(part.startswith(".") and not set("*?[").isdisjoint(part) for part in path.split("/"))
 
 
 def _calls_itself_beside(node: Node, name: str, *, beside: bool) -> bool:

@@ -45,8 +45,8 @@ def sudo_note(output: str) -> str:
     """What to do when `sudo` wanted a password; empty when it did not."""
     if any(sign in output[-2_000:] for sign in _SUDO_SIGNS):
         return (
-            "sudo needs a password, and nobody can type one here: ask the user to run the command in their own terminal, "
-            "or do it without other rights"
+            "sudo needs a password, and nobody can type one here: ask the user to run the command in their "
+            "own terminal, or do it without other rights"
         )
     return ""
 

@@ -7,7 +7,7 @@ import posixpath
 from dataclasses import dataclass
 from typing import Literal
 
-from hermes_terminal.shell.script import UNKNOWN
+from hermes_terminal.shell.script import UNKNOWN, names
 
 __all__ = ["Place", "Zone", "protected", "secret"]
 
@@ -21,29 +21,29 @@ _HARMLESS_DEVICES = frozenset(
 )
 _TEMPORARY = ("/tmp", "/var/tmp", "/private/tmp")
 
-_START_FILES = frozenset(
-    ".bashrc .bash_profile .bash_login .bash_logout .bash_aliases .profile .zshrc .zprofile .zshenv .zlogin .zlogout .kshrc "
-    ".mkshrc .cshrc .tcshrc .login .logout .inputrc .xprofile .xinitrc .xsession .xsessionrc .pam_environment "
-    ".envrc_global".split()
+_START_FILES = names(
+    ".bashrc .bash_profile .bash_login .bash_logout .bash_aliases .profile .zshrc .zprofile .zshenv .zlogin "
+    ".zlogout .kshrc .mkshrc .cshrc .tcshrc .login .logout .inputrc .xprofile .xinitrc .xsession "
+    ".xsessionrc .pam_environment .envrc_global"
 )
-_HOME_FILES = frozenset(
-    ".gitconfig .ripgreprc .netrc .pgpass .npmrc .yarnrc .pypirc .git-credentials .vimrc .exrc .emacs .gdbinit .pythonrc "
-    ".irbrc .psqlrc .sqliterc .wgetrc .curlrc .lesskey .screenrc .tmux.conf .gemrc".split()
+_HOME_FILES = names(
+    ".gitconfig .ripgreprc .netrc .pgpass .npmrc .yarnrc .pypirc .git-credentials .vimrc .exrc .emacs "
+    ".gdbinit .pythonrc .irbrc .psqlrc .sqliterc .wgetrc .curlrc .lesskey .screenrc .tmux.conf .gemrc"
 )
-_HOME_FOLDERS = (
-    ".ssh .gnupg .aws .kube .docker .bashrc.d .zsh .oh-my-zsh .config/git .config/fish .config/systemd .config/autostart "
-    ".config/environment.d .config/gh .config/gcloud .config/pip .local/share/systemd .claude .codex .cursor .gemini .azure "
-    "library/launchagents"
-).split()
+_HOME_FOLDERS = names(
+    ".ssh .gnupg .aws .kube .docker .bashrc.d .zsh .oh-my-zsh .config/git .config/fish .config/systemd "
+    ".config/autostart .config/environment.d .config/gh .config/gcloud .config/pip .local/share/systemd "
+    ".claude .codex .cursor .gemini .azure library/launchagents"
+)
 _ANYWHERE = frozenset({".mcp.json", ".gitmodules", ".ripgreprc"})
 _EDITOR_FOLDERS = frozenset({".vscode", ".idea"})
 _GIT_PARTS = frozenset({"hooks", "config", "config.worktree", "gitdir", "commondir"})
 _AGENT_FILES = frozenset({"config.yaml", ".env", "auth.json", "approvals.json", "approvals.yaml", "approvals"})
 _AGENT_FOLDERS = frozenset({"plugins", "hooks"})
-_SECRET_HOME = (
-    ".netrc .pgpass .git-credentials .pypirc .npmrc .docker/config.json .kube/config .aws/credentials .config/gh/hosts.yml "
-    ".config/gcloud/application_default_credentials.json .vault-token"
-).split()
+_SECRET_HOME = names(
+    ".netrc .pgpass .git-credentials .pypirc .npmrc .docker/config.json .kube/config .aws/credentials "
+    ".config/gh/hosts.yml .config/gcloud/application_default_credentials.json .vault-token"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,10 @@ class Place:
         if not path.startswith(("/", UNKNOWN)):
             path = f"{UNKNOWN if directory is None else directory}/{path}"
         return "/" + posixpath.normpath(path).lstrip("/") if path.startswith("/") else posixpath.normpath(path)
+
+    def contains(self, path: str) -> bool:
+        """Whether a path from `join` lies in the workspace."""
+        return _within(path, self.workspace)
 
     def zone(self, path: str) -> Zone:
         """What kind of place a path from `join` is, for somebody who wants to write there."""
@@ -110,9 +114,10 @@ def protected(path: str, place: Place) -> str:
         return "a file that programs obey when a project is opened"
     if name == ".git" or _in_git(parts):
         return "a part of git that can run programs"
-    if place.agent_home and _within(folded, place.agent_home.casefold()):
-        if _agent_part(folded[len(place.agent_home) :].strip("/").split("/")):
-            return "the agent's own configuration"
+    agent_home = place.agent_home.casefold()
+    in_agent_home = bool(agent_home) and _within(folded, agent_home)
+    if in_agent_home and _agent_part(folded[len(agent_home) :].strip("/").split("/")):
+        return "the agent's own configuration"
     if ".hermes" in parts and _agent_part(parts[parts.index(".hermes") + 1 :]):
         return "the agent's own configuration"
     if parts[-2:-1] == [".claude"] and name.startswith("settings"):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from hermes_host import hookimpl
 from hermes_host.specs import CheckSpec, PluginInfo, PromptSectionSpec, SlashCommandSpec, ToolsetSpec, ToolSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 @hookimpl
@@ -19,8 +22,9 @@ def hermes_tools() -> Iterable[ToolSpec]:
     """Offer the toolset `terminal`."""
     yield ToolSpec(
         name="terminal",
-        summary="Run a shell command. Directory, variables and functions stay for the next command. Standard input is "
-        "empty: use options that do not prompt. Servers, watchers and long jobs: background=true, then `process`.",
+        summary="Run a shell command. Directory, variables and functions stay for the next command. "
+        "Standard input is empty: use options that do not prompt. Servers, watchers and long jobs: "
+        "background=true, then `process`.",
         parameters="hermes_terminal.arguments:TerminalArguments",
         target="hermes_terminal.terminal:terminal",
         assess="hermes_terminal.assess:assess_terminal",
@@ -30,8 +34,8 @@ def hermes_tools() -> Iterable[ToolSpec]:
     )
     yield ToolSpec(
         name="process",
-        summary="Background processes of this session. poll: new output; log: lines of all output; wait: until it ends or "
-        "timeout; write: data as it is; submit: data and Enter; close: end of input.",
+        summary="Background processes of this session. poll: new output; log: lines of all output; wait: "
+        "until it ends or timeout; write: data as it is; submit: data and Enter; close: end of input.",
         parameters="hermes_terminal.arguments:ProcessArguments",
         target="hermes_terminal.process:process",
         assess="hermes_terminal.assess:assess_process",
@@ -49,12 +53,13 @@ def hermes_toolsets() -> Iterable[ToolsetSpec]:
 
 @hookimpl
 def hermes_slash_commands() -> Iterable[SlashCommandSpec]:
-    """Offer `/stop`."""
+    """Offer `/stop`, in place of the host's own, which knows only the turn."""
     yield SlashCommandSpec(
         name="stop",
-        summary="Kill this session's background processes",
+        summary="Interrupt the turn and kill this session's background processes",
         target="hermes_terminal.slash:stop",
         while_busy=True,
+        priority=10,
     )
 
 

@@ -64,10 +64,13 @@ def _news(job: Job) -> ToolOutput:
 
 def _log(job: Job, arguments: ProcessArguments) -> ToolOutput:
     offset = -arguments.limit if arguments.offset is None else arguments.offset
-    lines = job.log(offset, arguments.limit)
-    return ToolOutput(
-        content=finish(clip("\n".join(lines), OUTPUT_LIMIT, str(job.file)), [_state(job)]), title=f"{len(lines)} lines"
-    )
+    if offset < 0:
+        # One more than asked for: whether the end of the last line counts as a line is not for the model to guess.
+        lines = job.log(offset - 1, 1 - offset)[offset:][: arguments.limit]
+    else:
+        lines = job.log(offset, arguments.limit)
+    text = clip("\n".join(lines), OUTPUT_LIMIT, str(job.file))
+    return ToolOutput(content=finish(text, [_state(job)]), title=f"{len(lines)} lines")
 
 
 def _state(job: Job) -> str:

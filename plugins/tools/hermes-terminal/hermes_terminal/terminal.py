@@ -13,10 +13,13 @@ if TYPE_CHECKING:
     from hermes_host.terminals import Shell
     from hermes_terminal.arguments import TerminalArguments
 
-__all__ = ["OUTPUT_LIMIT", "terminal"]
+__all__ = ["OUTPUT_LIMIT", "SHELL", "terminal"]
 
 OUTPUT_LIMIT = 50_000
 """Characters of output the model gets."""
+
+SHELL = "terminal.shell"
+"""The key of the session's memory under which `/stop` finds the shell, without opening a terminal for nothing."""
 
 _WORTH_TELLING = 5.0
 _FIRST_LOOK = 0.1
@@ -27,7 +30,7 @@ _GRACE = 2.0
 
 async def terminal(arguments: TerminalArguments, call: ToolContext) -> ToolOutput:
     """Run a command in the session's shell, or start it in the background."""
-    shell = await call.shell()
+    shell = call.session.memory[SHELL] = await call.shell()
     try:
         if arguments.background:
             return await _start(arguments, shell)

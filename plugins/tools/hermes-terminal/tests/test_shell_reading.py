@@ -1,19 +1,17 @@
-"""The reading of scripts, held against bash itself: it sees the same words, and finds every program that bash would run."""
+"""The reading of scripts, held against bash itself: the same words, and every program that bash would run."""
 
 from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
-
 from hermes_terminal.judge import judge
 from hermes_terminal.places import Place
 from hermes_terminal.shell.script import Compound, Function, Node, Simple, Unreadable, Word
 from hermes_terminal.shell.syntax import MAX_LENGTH, parse
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 HOME = "/home/u"
 PLACE = Place("/home/u/work", HOME, "/home/u/.hermes")
@@ -46,7 +44,9 @@ def quoted(draw: st.DrawFn, word: str) -> str:
     out = []
     for char in word:
         special = not (char.isalnum() or char in "/-_.=+")
-        ways = ["single", "double", "ansi", "backslash"] + ([] if special else ["plain", "plain", "plain", "empty", "continued"])
+        ways = ["single", "double", "ansi", "backslash"] + (
+            [] if special else ["plain", "plain", "plain", "empty", "continued"]
+        )
         match draw(st.sampled_from(ways)):
             case "plain":
                 out.append(char)
@@ -70,8 +70,12 @@ def disguised(draw: st.DrawFn) -> tuple[str, str]:
     words, verdict = draw(st.sampled_from(DANGEROUS))
     gap = st.sampled_from([" ", "  ", "\t", " \\\n", " \\\n  "])
     text = "".join(draw(gap) + draw(quoted(word)) for word in words)
-    before = draw(st.sampled_from(["", "", "true;", "ls && ", "ls | ", "(", "{ ", "time ", "! ", "A=1 ", "if true; then "]))
-    after = {"(": ")", "{ ": "; }", "if true; then ": "; fi"}.get(before, draw(st.sampled_from(["", " >out", "; ls", " &", " # x"])))
+    before = draw(
+        st.sampled_from(["", "", "true;", "ls && ", "ls | ", "(", "{ ", "time ", "! ", "A=1 ", "if true; then "])
+    )
+    after = {"(": ")", "{ ": "; }", "if true; then ": "; fi"}.get(
+        before, draw(st.sampled_from(["", " >out", "; ls", " &", " # x"]))
+    )
     return before + text.lstrip() + after, verdict
 
 
@@ -99,21 +103,59 @@ def bash_words(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], list
     def words(text: str) -> list[str] | None:
         run = subprocess.run(
             ["bash", "--norc", "-c", f"printf '%s\\0' {text}"],
-            capture_output=True, cwd=empty, env={"PATH": "/usr/bin:/bin", "HOME": HOME, "LC_ALL": "C.UTF-8"}, check=False,
-        )  # fmt: skip
+            capture_output=True,
+            cwd=empty,
+            env={"PATH": "/usr/bin:/bin", "HOME": HOME, "LC_ALL": "C.UTF-8"},
+            check=False,
+        )
         return run.stdout.decode().split("\0")[:-1] if run.returncode == 0 and not run.stderr else None
 
     return words
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.sampled_from(["a", "b", " ", "'", '"', "\\", "{", "}", ",", "~", "/", "$", "$'", "..", "1", "3", "-", "\\n", "\\x41", "é", "=", "#", "\\\n", "{a,b}", "$HOME", "${HOME}"]), min_size=1, max_size=9).map("".join))  # fmt: skip
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "a",
+                "b",
+                " ",
+                "'",
+                '"',
+                "\\",
+                "{",
+                "}",
+                ",",
+                "~",
+                "/",
+                "$",
+                "$'",
+                "..",
+                "1",
+                "3",
+                "-",
+                "\\n",
+                "\\x41",
+                "é",
+                "=",
+                "#",
+                "\\\n",
+                "{a,b}",
+                "$HOME",
+                "${HOME}",
+            ]
+        ),
+        min_size=1,
+        max_size=9,
+    ).map("".join)
+)
 @example("{a,b{c,d}}e{1..3}")
 @example("a{b}c{,d}")
 @example("'a'\\''b'")
 @example('"a\\"b$HOME\\\\"')
 @example("~/x ~ a~ '~'")
-@example('$"a" $\'\\\'\'')
+@example("$\"a\" $'\\''")
 def test_words_are_those_that_bash_sees(bash_words: Callable[[str], list[str] | None], text: str) -> None:
     try:
         read = _words(f"echo {text}")[1:]
@@ -124,9 +166,56 @@ def test_words_are_those_that_bash_sees(bash_words: Callable[[str], list[str] | 
         assert expected is None or [word.text for word in read] == expected or (read == [] and expected == [""])
 
 
-TOKENS = ["echo ", "mark", "mark ", " ", "\n", ";", " && ", " || ", " | ", " & ", "(", ")", "{ ", "; }", "'", '"', "\\", " #", "$(", "`",
-          "<<E\n", "<<'E'\n", "\nE\n", "\nE ", "if true; then ", "; fi", "for i in a; do ", "; done", "case a in a) ", ";; esac", "! ",
-          "<(", "$((", "))", "[[ a ]]", "$'", "${x:-", "}", "\\\n", "{a,b}", "x=", "cat ", "time ", ">b ", "2>&1 ", "eval ", "<<<", "f()"]  # fmt: skip
+TOKENS = [
+    "echo ",
+    "mark",
+    "mark ",
+    " ",
+    "\n",
+    ";",
+    " && ",
+    " || ",
+    " | ",
+    " & ",
+    "(",
+    ")",
+    "{ ",
+    "; }",
+    "'",
+    '"',
+    "\\",
+    " #",
+    "$(",
+    "`",
+    "<<E\n",
+    "<<'E'\n",
+    "\nE\n",
+    "\nE ",
+    "if true; then ",
+    "; fi",
+    "for i in a; do ",
+    "; done",
+    "case a in a) ",
+    ";; esac",
+    "! ",
+    "<(",
+    "$((",
+    "))",
+    "[[ a ]]",
+    "$'",
+    "${x:-",
+    "}",
+    "\\\n",
+    "{a,b}",
+    "x=",
+    "cat ",
+    "time ",
+    ">b ",
+    "2>&1 ",
+    "eval ",
+    "<<<",
+    "f()",
+]
 
 
 @pytest.fixture(scope="module")
@@ -141,8 +230,12 @@ def mark_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[st
         env = {"PATH": "/usr/bin:/bin", "HITS": str(hits), "SCRIPT": script, "HOME": str(work)}
         subprocess.run(
             ["timeout", "5", "bash", "--norc", "-c", prelude],
-            cwd=work, env=env, stdin=subprocess.DEVNULL, capture_output=True, check=False,
-        )  # fmt: skip
+            cwd=work,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
         return hits.exists()
 
     yield runs
@@ -153,10 +246,12 @@ def mark_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[st
 @example("cat <<E\nx\nE \nmark\nE\n")
 @example("echo ${x:-'}'; mark; echo '}'}")
 @example("echo $(( 1 )) `mark`")
-@example("echo \"`mark`\"")
+@example('echo "`mark`"')
 @example("cat <<E\n`mark`\nE\n")
 @example("echo a\\\n#; mark")
-def test_no_script_is_allowed_that_runs_a_program_the_judge_did_not_see(mark_runs: Callable[[str], bool], script: str) -> None:
+def test_no_script_is_allowed_that_runs_a_program_the_judge_did_not_see(
+    mark_runs: Callable[[str], bool], script: str
+) -> None:
     if "mark" in script and judge(script, PLACE).verdict == "allow":
         assert not mark_runs(script), script
 
@@ -175,7 +270,17 @@ def test_any_text_gets_a_verdict_and_what_cannot_be_read_is_not_allowed(text: st
 
 @pytest.mark.parametrize(
     "text",
-    ["ls \x00", "ls \x1b[2K", "ls \u202e x", "ls \u200bx", "l\u00ads", "ls\u00a0-la", "ls \r\nx", "ls \ue000", "x" * (MAX_LENGTH + 1)],
+    [
+        "ls \x00",
+        "ls \x1b[2K",
+        "ls \u202e x",
+        "ls \u200bx",
+        "l\u00ads",
+        "ls\u00a0-la",
+        "ls \r\nx",
+        "ls \ue000",
+        "x" * (MAX_LENGTH + 1),
+    ],
     ids=ascii,
 )
 def test_invisible_characters_and_endless_commands_are_for_a_person(text: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from hermes_terminal.judge import judge
 from hermes_terminal.places import Place
 
@@ -13,11 +12,8 @@ _ESCAPES = {"n": "\n", "t": "\t", "\\": "\\"}
 
 
 def _unescape(text: str) -> str:
-    out = []
     chars = iter(text)
-    for char in chars:
-        out.append(_ESCAPES[next(chars)] if char == "\\" else char)
-    return "".join(out)
+    return "".join(_ESCAPES[next(chars)] if char == "\\" else char for char in chars)
 
 
 def _table() -> list[tuple[str, str]]:

@@ -3,14 +3,14 @@
 import os
 
 from hermes_host import hookimpl
-from hermes_host.specs import CheckSpec, CommandSpec, PluginInfo, ProviderSpec, SlashCommandSpec, ToolSpec
+from hermes_host.specs import CheckSpec, CommandSpec, PluginInfo, ProviderSpec, SecretSpec, SlashCommandSpec, ToolSpec
 
 OBJECT = {"type": "object", "properties": {}, "additionalProperties": True}
 
 
 @hookimpl
 def hermes_plugin_info():
-    return PluginInfo(summary="For tests")
+    return PluginInfo(summary="For tests", secrets=(SecretSpec(name="STUB_LOCKED_KEY"),))
 
 
 @hookimpl

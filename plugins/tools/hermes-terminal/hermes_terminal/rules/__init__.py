@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import functools
 import posixpath
+from typing import TYPE_CHECKING
 
 from hermes_terminal.places import SYSTEM_BINARIES
-from hermes_terminal.rules.case import Case
-from hermes_terminal.rules.program import Program, Table
+
+if TYPE_CHECKING:
+    from hermes_terminal.rules.case import Case
+    from hermes_terminal.rules.program import Program, Table
 
 __all__ = ["judge_program", "table"]
 

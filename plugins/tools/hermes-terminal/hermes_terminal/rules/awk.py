@@ -4,12 +4,14 @@ from __future__ import annotations
 
 __all__ = ["harmless_awk"]
 
-_RUNS = frozenset({"system", "getline", "close", "extension"})
+_RUNS = ("system", "getline", "extension")
 _PRINTS = frozenset({"print", "printf"})
 
 
 def harmless_awk(program: str) -> bool:
     """Whether an awk program neither runs programs nor reads or writes files by itself."""
+    if any(name in program for name in _RUNS):
+        return False
     printing = False
     depth = 0
     index = 0
@@ -22,6 +24,8 @@ def harmless_awk(program: str) -> bool:
                 return False
             previous = '"'
             continue
+        if char == "/" and previous in (")", '"') and ("|" in program or ">" in program):
+            return False  # whether this divides or begins a pattern is not certain
         if char == "/" and (not previous or previous in "(,{};!~&|\n"):
             index = _regex_end(program, index)
             if index < 0:
@@ -33,8 +37,6 @@ def harmless_awk(program: str) -> bool:
             while end < len(program) and (program[end].isalnum() or program[end] == "_"):
                 end += 1
             name = program[index:end]
-            if name in _RUNS:
-                return False
             if name in _PRINTS:
                 printing, depth = True, 0
             previous, index = "a", end

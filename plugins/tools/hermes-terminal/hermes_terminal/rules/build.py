@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from hermes_terminal.rules.case import Arguments, Case
+from typing import TYPE_CHECKING
+
 from hermes_terminal.rules.program import Program, commands
+
+if TYPE_CHECKING:
+    from hermes_terminal.rules.case import Case
+    from hermes_terminal.rules.state import Arguments
 
 __all__ = ["PROGRAMS"]
 
@@ -20,7 +25,7 @@ def _make(case: Case, arguments: Arguments) -> None:
         text = word.text
         if text.startswith(_FAR_TARGETS):
             case.ask(f"The target {text!r} reaches beyond the project.")
-        elif text.startswith(("SHELL=", ".SHELLFLAGS", "MAKEFLAGS=")) or "$(" in text:
+        elif text.startswith(("SHELL=", ".SHELLFLAGS", "MAKEFLAGS=")) or "$(" in text or _assigns_command(text):
             case.ask(_OTHER_RUNNER)
     name = arguments.value("-f", "--file", "--makefile")
     if name is not None and (name.text in ("-", "/dev/stdin") or not _inside(case, name.text)):
@@ -28,6 +33,12 @@ def _make(case: Case, arguments: Arguments) -> None:
     folder = arguments.value("-C", "--directory")
     if folder is not None and not _inside(case, folder.text):
         case.ask("It builds a project outside the workspace.")
+
+
+def _assigns_command(text: str) -> bool:
+    """`CC=sh -c x` and the like; `CFLAGS=-O2 -g` is none."""
+    name, equals, value = text.partition("=")
+    return bool(equals) and not value.startswith("-") and any(char in value for char in " ;|&`<>\n")
 
 
 def _inside(case: Case, text: str) -> bool:
@@ -51,7 +62,7 @@ def _go_run(case: Case, arguments: Arguments) -> None:
 
 _GO_RUNS = dict.fromkeys(("-toolexec", "-exec", "-vettool", "-overlay", "-modfile"), _OTHER_RUNNER)
 _GO_VALUED = "-C -o -run -bench -count -timeout -tags -p -mod -coverprofile -ldflags -gcflags"
-_GO = Program(single=True, asks=_GO_RUNS, valued=_GO_VALUED, writes="-o", then=_go_run, variables=True)
+_GO = Program(single=True, asks=_GO_RUNS, valued=_GO_VALUED, writes="-o", runs=True, then=_go_run, variables=True)
 _CARGO_BUILD = Program(
     asks={"--config": _OTHER_RUNNER},
     valued="-p --package --features --target --bin --test -j",
@@ -75,19 +86,52 @@ _NODE_INSTALL = Program(
 )
 _NODE_RUN = Program(runs=True, variables=True, asks={"--script-shell": _OTHER_RUNNER})
 _NODE = Program(
-    asks={**dict.fromkeys(("--script-shell", "--prefix", "-C", "--userconfig", "--globalconfig"), _OTHER_RUNNER), **dict.fromkeys(("-g", "--global"), _INSTALLS)},
+    asks={
+        **dict.fromkeys(
+            ("--script-shell", "--prefix", "-C", "--userconfig", "--globalconfig", "--cwd", "--dir"), _OTHER_RUNNER
+        ),
+        **dict.fromkeys(("-g", "--global"), _INSTALLS),
+    },
     variables=False,
     commands=commands(
-        "ls list ll outdated view info show search why explain audit pack root bin prefix help version doctor fund ping -v",
-        test=_NODE_RUN, t=_NODE_RUN, tst=_NODE_RUN, start=_NODE_RUN, run=_NODE_RUN, run_script=_NODE_RUN, build=_NODE_RUN, lint=_NODE_RUN, dev=_NODE_RUN,
-        format=_NODE_RUN, typecheck=_NODE_RUN, check=_NODE_RUN, rebuild=_NODE_RUN, dedupe=_NODE_RUN, prune="",
-        install=_NODE_INSTALL, i=_NODE_INSTALL, ci=_NODE_INSTALL, clean_install=_NODE_INSTALL,
-        add=_ADDS, update=_ADDS, upgrade=_ADDS, create="It downloads a package and runs it.", init="It may download a package and run it.",
-        exec="It may download a package and run it.", x="It may download a package and run it.", dlx="It downloads a package and runs it.",
-        uninstall=_REMOVES, remove=_REMOVES, rm=_REMOVES, un=_REMOVES,
-        publish=_PUBLISHES, unpublish=_PUBLISHES, deprecate=_PUBLISHES,
+        "ls list ll outdated view info show search why explain audit pack root bin prefix help version "
+        "doctor fund ping -v",
+        test=_NODE_RUN,
+        t=_NODE_RUN,
+        tst=_NODE_RUN,
+        start=_NODE_RUN,
+        run=_NODE_RUN,
+        run_script=_NODE_RUN,
+        build=_NODE_RUN,
+        lint=_NODE_RUN,
+        dev=_NODE_RUN,
+        format=_NODE_RUN,
+        typecheck=_NODE_RUN,
+        check=_NODE_RUN,
+        rebuild=_NODE_RUN,
+        dedupe=_NODE_RUN,
+        prune="",
+        install=_NODE_INSTALL,
+        i=_NODE_INSTALL,
+        ci=_NODE_INSTALL,
+        clean_install=_NODE_INSTALL,
+        add=_ADDS,
+        update=_ADDS,
+        upgrade=_ADDS,
+        create="It downloads a package and runs it.",
+        init="It may download a package and run it.",
+        exec="It may download a package and run it.",
+        x="It may download a package and run it.",
+        dlx="It downloads a package and runs it.",
+        uninstall=_REMOVES,
+        remove=_REMOVES,
+        rm=_REMOVES,
+        un=_REMOVES,
+        publish=_PUBLISHES,
+        unpublish=_PUBLISHES,
+        deprecate=_PUBLISHES,
     ),
-)  # fmt: skip
+)
 
 
 def _test_runner(case: Case, arguments: Arguments) -> None:
@@ -121,12 +165,13 @@ PROGRAMS: dict[str, Program] = {
         runs=True,
     ),
     "pytest py.test": Program(runs=True, variables=True, then=_writes_report, valued="-k -m -n -p -c -o -W --rootdir"),
-    "mypy ruff flake8 pylint pyright black isort coverage bandit vulture pyflakes pycodestyle pydocstyle djlint pre-commit lint-imports "
-    "shellcheck shfmt yamllint hadolint actionlint clang-format clang-tidy cppcheck golangci-lint gofmt goimports rustfmt tsc eslint "
-    "prettier jest vitest mocha biome stylelint markdownlint vale typos codespell": Program(runs=True, variables=True),
+    "mypy ruff flake8 pylint pyright black isort coverage bandit vulture pyflakes pycodestyle pydocstyle "
+    "djlint pre-commit lint-imports shellcheck shfmt yamllint hadolint actionlint clang-format clang-tidy "
+    "cppcheck golangci-lint gofmt goimports rustfmt tsc eslint prettier jest vitest mocha biome stylelint "
+    "markdownlint vale typos codespell": Program(runs=True, variables=True),
     "gcc g++ cc c++ clang clang++ rustc javac kotlinc nasm as ld ar ranlib strip": Program(
         asks={
-            **dict.fromkeys(("-wrapper", "--plugin", "-B", "-specs"), _OTHER_RUNNER),
+            **dict.fromkeys(("-wrapper", "-plugin", "-B", "-specs"), _OTHER_RUNNER),
             **dict.fromkeys(("-fplugin", "-Xclang", "-load"), _OTHER_RUNNER),
         },
         single=True,
@@ -139,7 +184,8 @@ PROGRAMS: dict[str, Program] = {
         asks={"--config": _OTHER_RUNNER, "-Z": _OTHER_RUNNER},
         valued="-C --color",
         commands=commands(
-            "tree metadata search version pkgid locate-project verify-project read-manifest help fetch generate-lockfile init new -V",
+            "tree metadata search version pkgid locate-project verify-project read-manifest help fetch "
+            "generate-lockfile init new -V",
             build=_CARGO_BUILD,
             b=_CARGO_BUILD,
             check=_CARGO_BUILD,

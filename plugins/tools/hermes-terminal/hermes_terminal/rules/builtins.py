@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from hermes_terminal.rules.case import Arguments, Case
-from hermes_terminal.rules.environment import judge_assignment
+from hermes_terminal.rules.environment import judge_assignment, obeyed
 from hermes_terminal.rules.program import Early, Program
 from hermes_terminal.shell.script import UNKNOWN, Word
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hermes_terminal.rules.case import Case
+    from hermes_terminal.rules.state import Arguments
 
 __all__ = ["PROGRAMS"]
 
@@ -30,13 +36,28 @@ def _hides_code(case: Case, arguments: Arguments) -> None:
             case.ask("It hands code to the shell where a name or number belongs.")
 
 
+def _names_variables(case: Case, words: Iterable[Word]) -> None:
+    for word in words:
+        name = word.text.removeprefix("-v")
+        if UNKNOWN in name or obeyed(name):
+            case.ask("It sets a variable that changes what other programs do.")
+
+
+def _read(case: Case, arguments: Arguments) -> None:
+    _hides_code(case, arguments)
+    _names_variables(case, arguments.rest)
+
+
 def _printf(case: Case, arguments: Arguments) -> None:
     if any(word.text.startswith("-v") for word in case.arguments[:1]):
         _hides_code(case, arguments)
+        _names_variables(case, case.arguments[:2])
 
 
 def _declare(case: Case, arguments: Arguments) -> None:
     _hides_code(case, arguments)
+    if arguments.given("-n") and case.name not in ("export", "unset"):
+        case.ask("It gives a variable a second name.")
     for word in arguments.rest:
         name, equals, value = word.text.partition("=")
         if UNKNOWN in name:
@@ -69,9 +90,13 @@ def _kill(case: Case, arguments: Arguments) -> None:
         return
     if words and words[0].text in ("-s", "-n"):
         words = words[2:]
-    elif words and words[0].text.startswith("-") and words[0].text not in ("-1", "--"):
-        words = words[1:]
-    elif len(words) > 1 and words[0].text == "-1":
+    elif (
+        words
+        and words[0].text.startswith("-")
+        and words[0].text not in ("-1", "--")
+        or len(words) > 1
+        and words[0].text == "-1"
+    ):
         words = words[1:]
     for word in words:
         text = word.text
@@ -116,7 +141,8 @@ PROGRAMS: dict[str, Program] = {
     "cd pushd popd chdir": Program(variables=True, then=_cd),
     "[ test let": Program(then=_hides_code),
     "printf": Program(then=_printf),
-    "read local declare typeset export readonly unset": Program(then=_declare),
+    "read": Program(valued="-a -d -i -n -N -p -t -u", then=_read),
+    "local declare typeset export readonly unset": Program(then=_declare),
     "eval": Program(then=_eval),
     "trap": Program(then=_trap),
     "source .": Program(then=_source),

@@ -3,102 +3,19 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from hermes_terminal.places import Place, matches_protected, protected
+from hermes_terminal.rules.state import Arguments, State, same_option
 from hermes_terminal.shell.script import UNKNOWN, Word
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from hermes_terminal.judge import Judge
 
-__all__ = ["Arguments", "Case", "Finding", "Input", "State", "Verdict", "stricter"]
-
-Verdict = Literal["allow", "ask", "deny"]
-_ORDER = {"allow": 0, "ask": 1, "deny": 2}
-_MAX_DIRECTORIES = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was noticed."""
-
-    verdict: Verdict
-    reason: str
-
-
-def stricter(one: Finding, other: Finding) -> Finding:
-    """The stricter of two findings, the first when they are equally strict."""
-    return other if _ORDER[other.verdict] > _ORDER[one.verdict] else one
-
-
-@dataclass(frozen=True, slots=True)
-class Input:
-    """Where standard input comes from. `word` is the name of the file, or the text itself."""
-
-    kind: Literal["none", "piped", "unknown", "file", "text"] = "none"
-    word: Word = Word("")
-
-
-@dataclass(slots=True)
-class State:
-    """What a command's surroundings are known to be. `None` among the directories means: it could be anywhere."""
-
-    directories: tuple[str | None, ...]
-    stdin: Input = Input()
-    functions: frozenset[str] = frozenset()
-    moved: bool = False
-    """Whether the last command changed the directory, if it succeeded."""
-    made: set[str] = field(default_factory=set)
-    """Files this script has written so far."""
-    fetched: bool = False
-    """Whether this script has brought in anything from elsewhere so far."""
-
-    @property
-    def in_secrets(self) -> bool:
-        """Whether it runs in a folder where bare names may be secrets."""
-        return any(
-            d is not None and (".ssh" in d or ".hermes" in d or "/etc" in d or "/proc" in d) for d in self.directories
-        )
-
-    def also(self, directories: tuple[str | None, ...]) -> None:
-        """It may as well be in one of these."""
-        merged = tuple(dict.fromkeys(self.directories + directories))
-        self.directories = merged if len(merged) <= _MAX_DIRECTORIES else (None,)
-
-    def absorb(self, inner: State) -> None:
-        """Take over what a process of its own leaves behind: files."""
-        self.made |= inner.made
-        self.fetched |= inner.fetched
-
-
-@dataclass(slots=True)
-class Arguments:
-    """Words sorted into options and the rest."""
-
-    options: list[tuple[str, Word | None]] = field(default_factory=list)
-    """Each with its value where it has one."""
-    rest: list[Word] = field(default_factory=list)
-    dynamic: bool = False
-    """True when a word may turn out to be an option."""
-    rest_at: int = 0
-    """Index of the first word of `rest` among the words."""
-
-    def value(self, *names: str) -> Word | None:
-        """The value of the last of these options that was given one."""
-        found = [value for option, value in self.options if option in names and value is not None]
-        return found[-1] if found else None
-
-    def given(self, *names: str) -> bool:
-        """Whether one of these options was given; long ones also when abbreviated."""
-        return any(_same_option(option, name) for option, _ in self.options for name in names)
-
-
-def _same_option(given: str, name: str) -> bool:
-    if given == name:
-        return True
-    return len(given) > 3 and given.startswith("--") and name.startswith(given)
+__all__ = ["Arguments", "Case", "show"]
 
 
 @dataclass(slots=True)
@@ -146,8 +63,11 @@ class Case:
             self.judge.script(text.text, replace(self.state) if state is None else state)
 
     def split(self, valued: str = "", *, stop_early: bool = False, single: bool = False) -> Arguments:
-        """Sort the arguments. `valued` names options that take the next word, `stop_early` ends at the first other word,
-        `single` reads `-name` as one option (as `find` and `go` do)."""
+        """Sort the arguments.
+
+        `valued` names options that take the next word, `stop_early` ends at the first other word, `single` reads
+        `-name` as one option (as `find` and `go` do).
+        """
         takes = frozenset(valued.split())
         result = Arguments(rest_at=len(self.arguments))
         words = list(self.arguments)
@@ -170,9 +90,10 @@ class Case:
                     break
             elif text.startswith("--") or single:
                 name, equals, value = text.partition("=")
+                name = f"-{name.lstrip('-')}" if single else name
                 if equals:
                     result.options.append((name, replace(word, text=value)))
-                elif name in takes and index < len(words):
+                elif any(same_option(name, option) for option in takes) and index < len(words):
                     result.options.append((name, words[index]))
                     index += 1
                 else:
@@ -210,7 +131,7 @@ class Case:
                 continue
             zone = self.place.zone(path)
             if zone == "unknown" or (word.glob and zone != "workspace"):
-                self.ask(f"It {verb} a file whose name is known only when it runs ({_show(word)}).")
+                self.ask(f"It {verb} a file whose name is known only when it runs ({show(word)}).")
             elif zone not in ("workspace", "temporary"):
                 self.ask(f"It {verb} {word.text!r}, outside the workspace.")
             self.note(path)
@@ -224,7 +145,7 @@ class Case:
     def _guarded(self, path: str, word: Word, verb: str) -> bool:
         why = protected(path, self.place)
         if why or (word.glob and matches_protected(path, self.place)):
-            self.deny(f"It {verb} {_show(word)}, {why or 'start files of the shell'}; an agent must not change that.")
+            self.deny(f"It {verb} {show(word)}, {why or 'start files of the shell'}; an agent must not change that.")
             return True
         if self.place.zone(path) == "device":
             self.deny(f"It {verb} the device {word.text!r}.") if _is_disk(path) else self.ask(
@@ -264,13 +185,15 @@ class Case:
         elif not self._guarded(path, word, "deletes"):
             zone = self.place.zone(path)
             if zone == "unknown":
-                self.ask(f"It deletes something known only when it runs ({_show(word)}).")
+                self.ask(f"It deletes something known only when it runs ({show(word)}).")
             elif zone not in ("workspace", "temporary") or (zone == "temporary" and recursive):
                 self.ask(f"It deletes {word.text!r}, outside the workspace.")
             elif path == self.place.workspace or (everything and (folder == self.place.workspace or not recursive)):
                 self.ask(f"It deletes everything here ({word.text!r}).")
             elif recursive and (self._here(path) or (word.glob and "*" in word.text.split("/")[0])):
                 self.ask(f"It deletes {word.text!r} with all it contains.")
+            elif recursive and self.place.workspace == self.place.home:
+                self.ask(f"It deletes {word.text!r} in your home directory.")
             elif recursive and "/.git/" in f"{path}/":
                 self.ask("It deletes a part of a repository's history.")
             self.note(path)
@@ -283,9 +206,12 @@ class Case:
 
     def run_file(self, word: Word) -> None:
         """A file of the workspace is run as a program."""
+        if word.text == "-" or word.text.startswith("/dev/") or "://" in word.text:
+            self.ask(f"It runs code that is not in a file of the workspace ({show(word)}).")
+            return
         for path in self.paths(word):
             if not word.known or UNKNOWN in path:
-                self.ask(f"It runs a file known only when it runs ({_show(word)}).")
+                self.ask(f"It runs a file known only when it runs ({show(word)}).")
             elif path in self.state.made:
                 self.ask(f"It writes {word.text!r} and runs it.")
             elif not self.place.workspace or not path.startswith(self.place.workspace + "/"):
@@ -293,6 +219,15 @@ class Case:
             elif "/.git/" in path:
                 self.ask(f"It runs {word.text!r}, a file inside a repository's own data.")
         self.runs_project()
+
+    def runs_from(self, words: Iterable[Word]) -> None:
+        """Ask when one of these words names something outside the workspace: the program runs what it is given."""
+        for word in words:
+            text = word.text.rpartition("=")[2]
+            if text.startswith(("/", "~", "..")) and any(
+                self.place.zone(self.place.join(directory, text)) != "workspace" for directory in self.state.directories
+            ):
+                self.ask(f"It may run code from {show(word)}, outside the workspace.")
 
     def runs_project(self) -> None:
         """Code of the project is run: fine, unless this very script brought it in."""
@@ -310,12 +245,31 @@ class Case:
             self.ask(f"{what} runs what another program prints.")
 
 
-def _show(word: Word) -> str:
+def show(word: Word) -> str:
+    """A word for people, with `…` for what is not known."""
     return repr(word.text.replace(UNKNOWN, "…"))
 
 
-_DISKS = ("/dev/sd", "/dev/hd", "/dev/vd", "/dev/xvd", "/dev/nvme", "/dev/mmcblk", "/dev/disk", "/dev/rdisk", "/dev/mapper", "/dev/dm-",
-          "/dev/md", "/dev/loop", "/dev/mem", "/dev/kmem", "/dev/port", "/proc/sysrq", "/dev/zvol", "/dev/nbd")  # fmt: skip
+_DISKS = (
+    "/dev/sd",
+    "/dev/hd",
+    "/dev/vd",
+    "/dev/xvd",
+    "/dev/nvme",
+    "/dev/mmcblk",
+    "/dev/disk",
+    "/dev/rdisk",
+    "/dev/mapper",
+    "/dev/dm-",
+    "/dev/md",
+    "/dev/loop",
+    "/dev/mem",
+    "/dev/kmem",
+    "/dev/port",
+    "/proc/sysrq",
+    "/dev/zvol",
+    "/dev/nbd",
+)
 
 
 def _is_disk(path: str) -> bool:

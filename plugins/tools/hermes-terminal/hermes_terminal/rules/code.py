@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from hermes_terminal.rules.case import Arguments, Case
+from hermes_terminal.rules.case import Case
 from hermes_terminal.rules.packages import pip
 from hermes_terminal.rules.program import Program, Table
-from hermes_terminal.shell.script import Word
+from hermes_terminal.shell.script import Word, names
+
+if TYPE_CHECKING:
+    from hermes_terminal.rules.state import Arguments
 
 __all__ = ["INTERACTIVE", "PROGRAMS", "SHELLS"]
 
-SHELLS = frozenset("sh bash dash zsh ksh mksh ash rbash fish".split())
+SHELLS = names("sh bash dash zsh ksh mksh ash rbash fish")
 """Programs whose input lines are shell commands."""
 
 _READS_START_FILES = "It makes the shell read a file first."
@@ -73,7 +77,10 @@ class _Shell(Program):
 def _interpreter(
     code: str, *, valued: str = "", asks: str = "", harmless: str = "--version -V -v --help -h"
 ) -> Program:
-    """An interpreter: `code` names options that bring code along, `valued` those with a value, `asks` those that change much."""
+    """An interpreter.
+
+    `code` names options that bring code along, `valued` those with a value, `asks` those that load more code.
+    """
     inline = code.split()
     plain = frozenset(harmless.split())
 
@@ -113,9 +120,10 @@ def _from_input(case: Case) -> None:
         case.ask(f"It gives {case.name!r} code that is not judged.")
 
 
-_MODULES = frozenset(
-    "pytest unittest doctest mypy ruff black isort flake8 pylint pyright coverage json.tool venv virtualenv build compileall py_compile "
-    "tokenize site sysconfig platform this calendar nox tox pre_commit mkdocs sphinx".split()
+_MODULES = names(
+    "pytest unittest doctest mypy ruff black isort flake8 pylint pyright coverage json.tool venv virtualenv "
+    "build compileall py_compile tokenize site sysconfig platform this calendar nox tox pre_commit mkdocs "
+    "sphinx"
 )
 
 
@@ -154,8 +162,13 @@ _NOT_JUDGED = "Its language is not judged."
 
 PROGRAMS: Table = {
     "sh bash dash zsh ksh mksh ash rbash fish": _Shell(),
-    "python python3 python3.8 python3.9 python3.10 python3.11 python3.12 python3.13 python3.14 python2 pypy pypy3": _Python(),
-    "node nodejs": _interpreter("-e -p --eval --print -pe", asks="-r --require --import --loader --experimental-loader", valued="-r --require --import --loader -C"),
+    "python python3 python3.8 python3.9 python3.10 python3.11 python3.12 python3.13 python3.14 python2 pypy "
+    "pypy3": _Python(),
+    "node nodejs": _interpreter(
+        "-e -p --eval --print -pe",
+        asks="-r --require --import --loader --experimental-loader",
+        valued="-r --require --import --loader -C",
+    ),
     "perl": _interpreter("-e -E -n -p -i", valued="-I -M -m", asks="-M -m -I -x -d -s -S", harmless="-v --version"),
     "ruby": _interpreter("-e -n -p -i", valued="-I -r -C", asks="-r -I -x -C", harmless="-v --version"),
     "php": _interpreter("-r -R -B -E -F", valued="-d -c -S -t", asks="-d -c -S -a", harmless="-v --version -m -i"),
@@ -163,8 +176,9 @@ PROGRAMS: Table = {
     "Rscript R": _interpreter("-e", asks="--file", harmless="--version"),
     "java": _interpreter("", valued="-cp -classpath", asks="-javaagent", harmless="-version --version"),
     "deno": Program(always=_NOT_JUDGED),
-    "osascript tclsh wish expect julia groovy scala clojure elixir iex erl swift guile racket sbcl awkcc jshell irb pry ipython bpython "
-    "ghci ghc runghc octave matlab maxima gp sage": Program(always=_NOT_JUDGED),
+    "osascript tclsh wish expect julia groovy scala clojure elixir iex erl swift guile racket sbcl awkcc "
+    "jshell irb pry ipython bpython ghci ghc runghc octave matlab maxima gp "
+    "sage": Program(always=_NOT_JUDGED),
     "pwsh powershell powershell.exe pwsh.exe cmd cmd.exe wsl wsl.exe rundll32 cscript wscript mshta": Program(
         always="It starts a shell whose language is not judged."
     ),
@@ -172,12 +186,14 @@ PROGRAMS: Table = {
     "gdb lldb": Program(always=_ESCAPES),
     "tmux screen zellij dtach abduco": Program(always="It starts shells that are not judged."),
     "at batch": Program(always="It starts commands later, when nobody looks."),
-}  # fmt: skip
+}
 
-INTERACTIVE = frozenset(
-    "python python3 python2 pypy pypy3 node nodejs perl ruby php lua luajit R deno osascript tclsh wish expect julia groovy scala clojure "
-    "elixir iex erl swift guile racket sbcl jshell irb pry ipython bpython ghci octave pwsh powershell cmd wsl vi vim nvim view ex ed red "
-    "nano pico emacs micro hx joe gdb lldb tmux screen less more most man info top htop psql mysql mariadb sqlite3 duckdb mongosh redis-cli "
-    "ftp sftp telnet nc ncat netcat socat ssh docker podman kubectl bc dc awk gawk sed m4 xargs parallel tee".split()
+INTERACTIVE = names(
+    "python python3 python2 pypy pypy3 node nodejs perl ruby php lua luajit R deno osascript tclsh wish "
+    "expect julia groovy scala clojure elixir iex erl swift guile racket sbcl jshell irb pry ipython "
+    "bpython ghci octave pwsh powershell cmd wsl vi vim nvim view ex ed red nano pico emacs micro hx joe "
+    "gdb lldb tmux screen less more most man info top htop psql mysql mariadb sqlite3 duckdb mongosh "
+    "redis-cli ftp sftp telnet nc ncat netcat socat ssh docker podman kubectl bc dc awk gawk sed m4 xargs "
+    "parallel tee"
 )
 """Programs that may take what is typed as commands of their own."""

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from hermes_terminal.rules.case import Arguments, Case
+from typing import TYPE_CHECKING
+
 from hermes_terminal.rules.program import Program, Table, commands
 from hermes_terminal.rules.wrappers import elsewhere
-from hermes_terminal.shell.script import UNKNOWN
+from hermes_terminal.shell.script import UNKNOWN, names
+
+if TYPE_CHECKING:
+    from hermes_terminal.rules.case import Case
+    from hermes_terminal.rules.state import Arguments
 
 __all__ = ["PROGRAMS"]
 
@@ -16,12 +21,16 @@ _PUBLISHES = "It publishes an image or signs in somewhere."
 _CLUSTER = "It changes a cluster."
 
 _RUN_VALUED = (
-    "-v --volume --mount -e --env --env-file -w --workdir -p --publish --name -u --user --entrypoint -l --label --network --net --platform "
-    "-m --memory --cpus -h --hostname --tmpfs --restart --pid --ipc --cap-add --cap-drop --device --security-opt --add-host --gpus --pull "
-    "--userns --uts --cgroupns --volumes-from --group-add --shm-size --ulimit --dns --log-driver --cidfile --cgroup-parent"
+    "-v --volume --mount -e --env --env-file -w --workdir -p --publish --name -u --user --entrypoint -l "
+    "--label --network --net --platform -m --memory --cpus -h --hostname --tmpfs --restart --pid --ipc "
+    "--cap-add --cap-drop --device --security-opt --add-host --gpus --pull --userns --uts --cgroupns "
+    "--volumes-from --group-add --shm-size --ulimit --dns --log-driver --cidfile --cgroup-parent"
 )
 _POWERS = dict.fromkeys(
-    "--privileged --cap-add --device --security-opt --volumes-from --userns --cgroupns --cgroup-parent --ipc --uts --device-cgroup-rule".split(),
+    names(
+        "--privileged --cap-add --device --security-opt --volumes-from --userns --cgroupns --cgroup-parent "
+        "--ipc --uts --device-cgroup-rule"
+    ),
     _REACHES,
 )
 
@@ -77,9 +86,13 @@ _COMPOSE = Program(
     valued="-f --file -p --project-name --profile --env-file --project-directory",
     commands=commands(
         "ps logs config build up top images ls port version events pull start restart stop create",
-        exec=_EXEC, run=_RUN, down=Program(asks=dict.fromkeys(("-v", "--volumes", "--rmi"), _DESTROYS)), rm=_DESTROYS, kill=_DESTROYS,
+        exec=_EXEC,
+        run=_RUN,
+        down=Program(asks=dict.fromkeys(("-v", "--volumes", "--rmi"), _DESTROYS)),
+        rm=_DESTROYS,
+        kill=_DESTROYS,
     ),
-)  # fmt: skip
+)
 _OBJECTS = Program(commands=commands("ls list inspect history create tag"), other=_DESTROYS)
 
 
@@ -95,10 +108,11 @@ PROGRAMS: Table = {
     "docker podman nerdctl": Program(
         valued="-H --host --context -c --config -l --log-level --url --connection --identity --root",
         asks=dict.fromkeys(
-            "-H --host --context -c --config --remote -r --url --connection --identity".split(), _OTHER_HOST
+            names("-H --host --context -c --config --remote -r --url --connection --identity"), _OTHER_HOST
         ),
         commands=commands(
-            "ps images logs inspect version info stats top port diff history events search wait tag start stop restart pull",
+            "ps images logs inspect version info stats top port diff history events search wait tag start "
+            "stop restart pull",
             exec=_EXEC,
             run=_RUN,
             create=_RUN,
@@ -155,9 +169,8 @@ PROGRAMS: Table = {
         commands=commands("plan validate fmt show output version graph providers init"),
         other="It changes what runs somewhere else.",
     ),
-    "pulumi ansible ansible-playbook packer vagrant minikube kind k3d lxc virsh qemu-system-x86_64 multipass colima": Program(
-        always="It changes what runs somewhere else."
-    ),
+    "pulumi ansible ansible-playbook packer vagrant minikube kind k3d lxc virsh qemu-system-x86_64 "
+    "multipass colima": Program(always="It changes what runs somewhere else."),
     "aws gcloud az doctl heroku fly flyctl vercel netlify wrangler firebase supabase": Program(
         always="It reaches somebody's cloud account."
     ),

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from hermes_terminal.rules.awk import harmless_awk
-from hermes_terminal.rules.case import Arguments, Case
+from hermes_terminal.rules.case import Case
 from hermes_terminal.rules.program import Program, Table
 from hermes_terminal.rules.sed import harmless_sed
 from hermes_terminal.rules.sql import judge_sql
 from hermes_terminal.shell.script import UNKNOWN, Word
 
+if TYPE_CHECKING:
+    from hermes_terminal.rules.state import Arguments
+
 __all__ = ["PROGRAMS"]
 
 
 def _sed(case: Case, arguments: Arguments) -> None:
-    scripts = [value for option, value in arguments.options if option in ("-e", "--expression") and value is not None]
+    scripts = arguments.values("-e", "--expression")
     files = list(arguments.rest)
     from_file = arguments.value("-f", "--file")
     if from_file is not None:
@@ -60,6 +65,8 @@ def _awk(case: Case, arguments: Arguments) -> None:
         "--pretty-print",
         "-p",
         "--profile",
+        "-e",
+        "--source",
     ):
         case.ask("It loads code that is not judged or writes files.")
     from_file = arguments.value("-f", "--file")
@@ -75,12 +82,12 @@ def _awk(case: Case, arguments: Arguments) -> None:
         case.ask("Its `awk` program may run programs or write files.")
 
 
-def _sql_client(options: str, valued: str, *, positional: int) -> Program:
+def _sql_client(options: str, valued: str, *, positional: int, single: bool = False) -> Program:
     """`options` bring statements; `positional` is the index of the first argument that is a statement, -1 for none."""
     names = options.split()
 
     def then(case: Case, arguments: Arguments) -> None:
-        statements = [value for option, value in arguments.options if option in names and value is not None]
+        statements = arguments.values(*names)
         if positional >= 0:
             statements += arguments.rest[positional:]
         for statement in statements:
@@ -100,7 +107,11 @@ def _sql_client(options: str, valued: str, *, positional: int) -> Program:
         "It runs statements from a file or writes one.",
     )
     return Program(
-        valued=f"{options} {valued} -f --file -o --output -L -init --init", asks=asks, variables=True, then=then
+        valued=f"{options} {valued} -f --file -o --output -L -init --init",
+        asks=asks,
+        variables=True,
+        then=then,
+        single=single,
     )
 
 
@@ -151,7 +162,7 @@ PROGRAMS: Table = {
     "mysql mariadb mycli": _sql_client(
         "-e --execute", "-h -P -u -D -S --host --port --user --database --socket", positional=-1
     ),
-    "sqlite3 duckdb": _sql_client("-c -cmd", "-separator -newline", positional=1),
+    "sqlite3 duckdb": _sql_client("-c -cmd", "-separator -newline", positional=1, single=True),
     "redis-cli valkey-cli": Program(valued="-h -p -a -n -u", then=_redis),
     "mongosh mongo clickhouse-client sqlcmd cqlsh bq": Program(
         always="It changes or reads a database in a language that is not judged."

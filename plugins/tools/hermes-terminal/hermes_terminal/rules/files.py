@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import posixpath
+from typing import TYPE_CHECKING
 
-from hermes_terminal.rules.case import Arguments, Case
 from hermes_terminal.rules.program import Program
-from hermes_terminal.shell.script import UNKNOWN, Word
+from hermes_terminal.shell.script import UNKNOWN, Word, names
+
+if TYPE_CHECKING:
+    from hermes_terminal.rules.case import Case
+    from hermes_terminal.rules.state import Arguments
 
 __all__ = ["PROGRAMS"]
 
@@ -156,6 +160,11 @@ def _unzip(case: Case, arguments: Arguments) -> None:
         case.write(Word((folder.text if folder is not None else ".").rstrip("/") + "/*"), "unpacks into")
 
 
+def _split(case: Case, arguments: Arguments) -> None:
+    for word in arguments.rest[1:]:
+        case.write(word)
+
+
 def _zip(case: Case, arguments: Arguments) -> None:
     for word in arguments.rest[:1]:
         case.write(word)
@@ -199,9 +208,10 @@ def _patch(case: Case, arguments: Arguments) -> None:
 
 
 _TAR_RUNS = "`tar` runs another program through an option."
-_TAR_OPTIONS = (
-    "--checkpoint-action --to-command --use-compress-program -I --rsh-command --rmt-command -F --info-script --new-volume-script"
-).split()
+_TAR_OPTIONS = names(
+    "--checkpoint-action --to-command --use-compress-program -I --rsh-command --rmt-command -F "
+    "--info-script --new-volume-script"
+)
 
 PROGRAMS: dict[str, Program] = {
     "mkdir": Program(valued="-m --mode -Z", then=_each_written),
@@ -254,7 +264,9 @@ PROGRAMS: dict[str, Program] = {
     ),
     "find": Program(single=True, variables=True, then=_find),
     "truncate shred wipe srm": Program(valued="-s --size -r -n", then=_truncate),
-    "split csplit": Program(asks={"--filter": "It runs a program for every piece."}, valued="-l -b -n -a"),
+    "split csplit": Program(
+        asks={"--filter": "It runs a program for every piece."}, writes="-f", valued="-l -b -n -a", then=_split
+    ),
     "patch": Program(asks={"-o": "It writes another file."}, valued="-p -i -d", writes="-o -r", then=_patch),
     "mktemp": Program(),
     "mkfifo mknod": Program(always="It makes a special file."),

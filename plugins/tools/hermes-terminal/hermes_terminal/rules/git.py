@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from hermes_terminal.rules.case import Arguments, Case
+from hermes_terminal.rules.case import Case
 from hermes_terminal.rules.program import Program, commands
 from hermes_terminal.shell.script import UNKNOWN, Word
+
+if TYPE_CHECKING:
+    from hermes_terminal.rules.state import Arguments
 
 __all__ = ["PROGRAMS"]
 
@@ -16,9 +20,33 @@ _RUNS = "It makes git run another program."
 _PUBLISHES = "It publishes commits to another machine."
 _REMOTE = "It changes where code comes from or goes to."
 
-_SAFE_SETTINGS = ("user.name", "user.email", "color.", "advice.", "init.defaultbranch", "core.quotepath", "core.abbrev", "log.", "diff.renames",
-                  "diff.context", "diff.algorithm", "merge.conflictstyle", "commit.gpgsign", "tag.gpgsign", "pull.rebase", "pull.ff",
-                  "rerere.enabled", "column.", "status.", "grep.", "blame.", "core.autocrlf", "core.safecrlf", "push.default", "http.version")  # fmt: skip
+_SAFE_SETTINGS = (
+    "user.name",
+    "user.email",
+    "color.",
+    "advice.",
+    "init.defaultbranch",
+    "core.quotepath",
+    "core.abbrev",
+    "log.",
+    "diff.renames",
+    "diff.context",
+    "diff.algorithm",
+    "merge.conflictstyle",
+    "commit.gpgsign",
+    "tag.gpgsign",
+    "pull.rebase",
+    "pull.ff",
+    "rerere.enabled",
+    "column.",
+    "status.",
+    "grep.",
+    "blame.",
+    "core.autocrlf",
+    "core.safecrlf",
+    "push.default",
+    "http.version",
+)
 _GLOBAL_VALUED = "-C -c --git-dir --work-tree --namespace --exec-path --config-env --super-prefix --attr-source"
 
 
@@ -30,17 +58,19 @@ def _remote_helper(case: Case, arguments: Arguments) -> None:
     for word in arguments.rest:
         if "::" in word.text:
             case.ask(_RUNS)
+        elif UNKNOWN in word.text and ("/" in word.text or ":" in word.text):
+            case.ask("It asks for an address known only when it runs, which could carry data away.")
 
 
 def _checkout(case: Case, arguments: Arguments) -> None:
     words = case.arguments
-    if any(word.text == "--" for word in words) or any(
-        word.text in (".", ":/") or word.text.startswith(("./", "*")) for word in arguments.rest
+    if (
+        any(word.text == "--" for word in words)
+        or any(word.text in (".", ":/") or word.text.startswith(("./", "*")) for word in arguments.rest)
+        or any(word.text.rpartition(".")[2].isalpha() and "." in word.text for word in arguments.rest)
+        or len(arguments.rest) > 1
+        and not arguments.given("-b", "--orphan", "-t", "--track")
     ):
-        case.ask(_LOSES)
-    elif any(word.text.rpartition(".")[2].isalpha() and "." in word.text for word in arguments.rest):
-        case.ask(_LOSES)
-    elif len(arguments.rest) > 1 and not arguments.given("-b", "--orphan", "-t", "--track"):
         case.ask(_LOSES)
 
 
@@ -121,41 +151,76 @@ _DIFFS = Program(asks=_EXTERNAL, writes="--output", valued="-U -S -G -O -n -L", 
 _FETCHES = Program(asks=_with(_RUNS, "--upload-pack", "-u"), then=_remote_helper, valued="-o -j --depth")
 
 _COMMANDS = commands(
-    "status add commit describe shortlog rev-parse rev-list ls-files ls-tree merge-base name-rev show-ref for-each-ref var count-objects "
-    "blame annotate merge revert cherry-pick check-ignore check-attr cherry verify-commit "
-    "verify-tag show-branch fsck range-diff version stripspace merge-tree get-tar-commit-id hash-object "
-    "mktree write-tree commit-tree apply am column check-ref-format",
-    diff=_DIFFS, log=_DIFFS, show=_DIFFS, diff_tree=_DIFFS, diff_index=_DIFFS, diff_files=_DIFFS, whatchanged=_DIFFS,
+    "status add commit describe shortlog rev-parse rev-list ls-files ls-tree merge-base name-rev show-ref "
+    "for-each-ref var count-objects blame annotate merge revert cherry-pick check-ignore check-attr cherry "
+    "verify-commit verify-tag show-branch fsck range-diff version stripspace merge-tree get-tar-commit-id "
+    "hash-object mktree write-tree commit-tree apply am column check-ref-format",
+    diff=_DIFFS,
+    log=_DIFFS,
+    show=_DIFFS,
+    diff_tree=_DIFFS,
+    diff_index=_DIFFS,
+    diff_files=_DIFFS,
+    whatchanged=_DIFFS,
     format_patch=Program(writes="-o --output-directory", asks=_EXTERNAL),
     cat_file=Program(asks=_with(_RUNS, "--textconv", "--filters")),
-    grep=Program(asks=_with(_RUNS, "-O", "--open-files-in-pager", "--ext-grep"), valued="-e -A -B -C -f -m", variables=True),
+    grep=Program(
+        asks=_with(_RUNS, "-O", "--open-files-in-pager", "--ext-grep"), valued="-e -A -B -C -f -m", variables=True
+    ),
     help=Program(asks=_with(_RUNS, "-w", "-m", "-i", "--web", "--man", "--info")),
     branch=Program(then=_branch, variables=True),
     tag=Program(asks={**_with(_HISTORY, "-d", "--delete", "-f", "--force")}, valued="-m -F -u", variables=True),
-    stash=Program(commands=commands("list show push pop apply save branch create", drop=_LOSES, clear=_LOSES), variables=True),
-    fetch=_FETCHES, pull=Program(asks={**_with(_RUNS, "--upload-pack"), **_with(_LOSES, "--force", "-f")}, then=_remote_helper, valued="-s -X -o"),
+    stash=Program(
+        commands=commands("list show push pop apply save branch create", drop=_LOSES, clear=_LOSES), variables=True
+    ),
+    fetch=_FETCHES,
+    pull=Program(
+        asks={**_with(_RUNS, "--upload-pack"), **_with(_LOSES, "--force", "-f")}, then=_remote_helper, valued="-s -X -o"
+    ),
     ls_remote=_FETCHES,
-    push=Program(always=_PUBLISHES, asks=_with(_RUNS, "--receive-pack", "--exec"), valued="-o --push-option --repo", then=_push),
-    checkout=Program(asks=_with(_LOSES, "-f", "--force", "-B", "-p", "--ours", "--theirs"), valued="-b --orphan", then=_checkout),
+    push=Program(
+        always=_PUBLISHES, asks=_with(_RUNS, "--receive-pack", "--exec"), valued="-o --push-option --repo", then=_push
+    ),
+    checkout=Program(
+        asks=_with(_LOSES, "-f", "--force", "-B", "-p", "--ours", "--theirs"), valued="-b --orphan", then=_checkout
+    ),
     switch=Program(asks=_with(_LOSES, "-f", "--force", "--discard-changes", "-C", "--force-create"), valued="-c"),
     restore=Program(then=_restore, valued="-s --source"),
     reset=Program(asks=_with(_LOSES, "--hard", "--merge", "--keep"), variables=False),
     clean=Program(then=_clean, valued="-e"),
-    rebase=Program(asks={**_with(_RUNS, "--exec", "-x"), **_with("It opens an editor.", "-i", "--interactive")}, valued="-s -X"),
+    rebase=Program(
+        asks={**_with(_RUNS, "--exec", "-x"), **_with("It opens an editor.", "-i", "--interactive")}, valued="-s -X"
+    ),
     reflog=Program(commands=commands("show exists", expire=_HISTORY, delete=_HISTORY)),
-    remote=Program(commands=commands("show get-url -v", add=_REMOTE, remove=_REMOTE, rm=_REMOTE, rename=_REMOTE, update="", prune=""), other=_REMOTE),
+    remote=Program(
+        commands=commands(
+            "show get-url -v", add=_REMOTE, remove=_REMOTE, rm=_REMOTE, rename=_REMOTE, update="", prune=""
+        ),
+        other=_REMOTE,
+    ),
     config=Program(then=_config, valued="-f --file --type --default --blob"),
-    clone=Program(asks=_with(_RUNS, "-c", "--config", "-u", "--upload-pack", "--template", "--recurse-submodules", "--recursive"),
-                  valued="-b --branch --depth -o --origin -j --reference --filter --separate-git-dir", then=_clone),
+    clone=Program(
+        asks=_with(_RUNS, "-c", "--config", "-u", "--upload-pack", "--template", "--recurse-submodules", "--recursive"),
+        valued="-b --branch --depth -o --origin -j --reference --filter --separate-git-dir",
+        then=_clone,
+    ),
     init=Program(asks=_with(_RUNS, "--template", "--separate-git-dir"), valued="-b --initial-branch"),
-    worktree=Program(commands=commands("list", add=Program(valued="-b -B --reason", then=_worktree_add), remove=_LOSES, prune="", move=_LOSES)),
-    submodule=Program(commands=commands("status summary", foreach=Program(then=_submodule_foreach)), other="It fetches or changes submodules."),
+    worktree=Program(
+        commands=commands(
+            "list", add=Program(valued="-b -B --reason", then=_worktree_add), remove=_LOSES, prune="", move=_LOSES
+        )
+    ),
+    submodule=Program(
+        commands=commands("status summary", foreach=Program(then=_submodule_foreach)),
+        other="It fetches or changes submodules.",
+    ),
     bisect=Program(commands=commands("start good bad skip reset log old new terms", run=_RUNS)),
-    rm=Program(then=_remove), mv=Program(then=_move),
+    rm=Program(then=_remove),
+    mv=Program(then=_move),
     archive=Program(asks=_with(_RUNS, "--exec", "--remote"), writes="-o --output", valued="--format --prefix"),
     notes=Program(commands=commands("list show add append")),
     gc=Program(asks=_with(_HISTORY, "--prune", "--aggressive")),
-)  # fmt: skip
+)
 
 _BY_CHANCE = "It is a git command that can run programs or lose history."
 
@@ -176,6 +241,8 @@ def _git(case: Case, arguments: Arguments) -> None:
             )
     if not arguments.rest:
         return
+    if any(path is None or not case.place.contains(path) for path in inner_state.directories):
+        case.ask("Git obeys the settings of a repository outside the workspace.")
     name = words[arguments.rest_at]
     if name.text == "reflog" and len(arguments.rest) == 1:
         return

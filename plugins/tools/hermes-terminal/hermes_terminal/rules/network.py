@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from hermes_terminal.rules.case import Arguments, Case
+from typing import TYPE_CHECKING
+
 from hermes_terminal.rules.program import Program, Table
-from hermes_terminal.shell.script import UNKNOWN, Word
+from hermes_terminal.shell.script import UNKNOWN, Word, names
+
+if TYPE_CHECKING:
+    from hermes_terminal.rules.case import Case
+    from hermes_terminal.rules.state import Arguments
 
 __all__ = ["PROGRAMS"]
 
@@ -76,20 +81,26 @@ _ALWAYS = "It opens a connection to another machine."
 
 PROGRAMS: Table = {
     "curl": Program(
-        valued="-o -X -H -d -F -T -A -e -u -b -c -m -w -x -K -r -C -E -D -y -Y -z -Q -U -P -t --output --request --header --data --form --upload-file "
-        "--user-agent --referer --user --cookie --cookie-jar --max-time --connect-timeout --write-out --proxy --config --range --retry --url "
-        "--data-raw --data-binary --data-urlencode --json --output-dir --retry-delay --cacert --cert --key --resolve --interface --stderr "
-        "--dump-header --trace --trace-ascii --connect-to --unix-socket --abstract-unix-socket --netrc-file --form-string --libcurl --etag-save "
-        "--limit-rate --proto --http-proxy --socks5",
+        valued="-o -X -H -d -F -T -A -e -u -b -c -m -w -x -K -r -C -E -D -y -Y -z -Q -U -P -t --output "
+        "--request --header --data --form --upload-file --user-agent --referer --user --cookie --cookie-jar "
+        "--max-time --connect-timeout --write-out --proxy --config --range --retry --url --data-raw "
+        "--data-binary --data-urlencode --json --output-dir --retry-delay --cacert --cert --key --resolve "
+        "--interface --stderr --dump-header --trace --trace-ascii --connect-to --unix-socket "
+        "--abstract-unix-socket --netrc-file --form-string --libcurl --etag-save --limit-rate --proto "
+        "--http-proxy --socks5",
         asks={
             **dict.fromkeys(
-                "-d --data --data-raw --data-binary --data-ascii --data-urlencode --json -F --form --form-string -T --upload-file -Q --quote "
-                "--mail-from --url-query".split(),
+                names(
+                    "-d --data --data-raw --data-binary --data-ascii --data-urlencode --json -F --form "
+                    "--form-string -T --upload-file -Q --quote --mail-from --url-query"
+                ),
                 _SENDS,
             ),
             **dict.fromkeys(
-                "-K --config -x --proxy --preproxy --unix-socket --abstract-unix-socket --connect-to --resolve --netrc -n --netrc-file --cert "
-                "-E --key --socks5 --doh-url --engine".split(),
+                names(
+                    "-K --config -x --proxy --preproxy --unix-socket --abstract-unix-socket --connect-to "
+                    "--resolve --netrc -n --netrc-file --cert -E --key --socks5 --doh-url --engine"
+                ),
                 _CONFIG,
             ),
         },
@@ -97,7 +108,8 @@ PROGRAMS: Table = {
         then=_curl,
     ),
     "wget": Program(
-        valued="-O -P -o -a -U -t -T -w -Q -i -e --output-document --directory-prefix --header --user-agent --tries --timeout --execute --input-file",
+        valued="-O -P -o -a -U -t -T -w -Q -i -e --output-document --directory-prefix --header --user-agent "
+        "--tries --timeout --execute --input-file",
         asks={
             **dict.fromkeys(("--post-data", "--post-file", "--body-data", "--body-file", "--method"), _SENDS),
             **dict.fromkeys(("-e", "--execute", "--config", "-i", "--input-file", "--use-askpass"), _CONFIG),
@@ -112,16 +124,13 @@ PROGRAMS: Table = {
     "http https xh httpie aria2c axel lynx w3m links elinks": Program(
         always="It reaches other machines in ways that are not judged."
     ),
-    "nc ncat netcat socat telnet ftp lftp sftp scp rclone croc wormhole ngrok cloudflared ssh-copy-id mosh rsh rlogin": Program(
-        always=_ALWAYS
-    ),
+    "nc ncat netcat socat telnet ftp lftp sftp scp rclone croc wormhole ngrok cloudflared ssh-copy-id mosh "
+    "rsh rlogin": Program(always=_ALWAYS),
     "ssh-keygen ssh-add ssh-agent ssh-keyscan gpg gpg2 pass age openssl certutil security keytool": Program(
         always="It handles keys."
     ),
     "mail mailx sendmail mutt msmtp swaks": Program(always="It sends mail."),
-    "ping ping6 dig nslookup host traceroute tracepath mtr": Program(
-        variables=False, then=_addresses
-    ),
+    "ping ping6 dig nslookup host traceroute tracepath mtr": Program(variables=False, then=_addresses),
     "ss netstat": Program(asks=dict.fromkeys(("-K", "--kill"), "It closes connections of other programs.")),
     "nmap masscan tcpdump tshark wireshark": Program(always="It looks into a network."),
     "systemd-resolve resolvectl nmcli ifconfig route arp ethtool iwconfig": Program(

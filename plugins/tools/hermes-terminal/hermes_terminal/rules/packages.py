@@ -3,8 +3,13 @@ that a model made up can belong to somebody else's package, and installing runs 
 
 from __future__ import annotations
 
-from hermes_terminal.rules.case import Arguments, Case
+from typing import TYPE_CHECKING
+
 from hermes_terminal.rules.program import Program, commands
+
+if TYPE_CHECKING:
+    from hermes_terminal.rules.case import Case
+    from hermes_terminal.rules.state import Arguments
 
 __all__ = ["PROGRAMS", "pip"]
 
@@ -27,16 +32,33 @@ def _pip_install(case: Case, arguments: Arguments) -> None:
     if editable is not None and (not editable.text.startswith(".") or not editable.known):
         case.ask(_ADDS)
     listed = arguments.value("-r", "--requirement")
-    if listed is not None and ("://" in listed.text or not listed.known):
-        case.ask(_ADDS)
+    if listed is not None:
+        case.run_file(listed)
     case.runs_project()
 
 
 _PIP_OPTIONS = dict.fromkeys(
-    ("--index-url", "-i", "--extra-index-url", "--find-links", "-f", "--trusted-host", "--target", "-t", "--prefix", "--root", "--user",
-     "--break-system-packages", "--proxy", "--config-settings", "--global-option", "--python", "--system"),
+    (
+        "--index-url",
+        "-i",
+        "--extra-index-url",
+        "--find-links",
+        "-f",
+        "--trusted-host",
+        "--target",
+        "-t",
+        "--prefix",
+        "--root",
+        "--user",
+        "--break-system-packages",
+        "--proxy",
+        "--config-settings",
+        "--global-option",
+        "--python",
+        "--system",
+    ),
     _ELSEWHERE,
-)  # fmt: skip
+)
 _PIP_INSTALL = Program(
     asks=_PIP_OPTIONS,
     valued="-r --requirement -e --editable -c --constraint -i -f -t --index-url --extra-index-url --find-links",
@@ -47,11 +69,14 @@ pip = Program(
     asks={"--python": _ELSEWHERE},
     commands=commands(
         "list show freeze check search help debug inspect index -V --version",
-        install=_PIP_INSTALL, download=_PIP_INSTALL, wheel=_PIP_INSTALL, uninstall=_REMOVES,
+        install=_PIP_INSTALL,
+        download=_PIP_INSTALL,
+        wheel=_PIP_INSTALL,
+        uninstall=_REMOVES,
         cache=Program(commands=commands("dir info list"), other="It deletes a cache that all projects share."),
         config=Program(commands=commands("list get debug"), other="It changes pip's settings."),
     ),
-)  # fmt: skip
+)
 
 
 def _run(case: Case, arguments: Arguments) -> None:
@@ -78,7 +103,8 @@ class _Run(Program):
 
 
 _RUN = _Run(
-    valued="--with --with-requirements --with-editable --python -p --extra --group --package --project --env-file --directory --index"
+    valued="--with --with-requirements --with-editable --python -p --extra --group --package --project "
+    "--env-file --directory --index"
 )
 
 PROGRAMS: dict[str, Program] = {
@@ -87,7 +113,8 @@ PROGRAMS: dict[str, Program] = {
         valued="--directory --project --config-file --color",
         asks={"--directory": _ELSEWHERE, "--config-file": _ELSEWHERE},
         commands=commands(
-            "sync lock tree version export help venv build format --version",
+            "lock tree version export help venv build format --version",
+            sync=Program(asks=_PIP_OPTIONS),
             pip=pip,
             run=_RUN,
             add=_ADDS,

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from hermes_terminal.rules.case import Arguments, Case
-from hermes_terminal.shell.script import Word
+from hermes_terminal.rules.case import Case
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from hermes_terminal.rules.state import Arguments
+    from hermes_terminal.shell.script import Word
 
 __all__ = ["Early", "Program", "Table", "commands"]
 
@@ -52,10 +57,12 @@ class Program:
             if arguments.given(option):
                 case.ask(reason)
         for option in self.writes.split():
-            for given, value in arguments.options:
-                if given == option:
-                    case.write(value) if value is not None else case.ask(f"{case.name!r} writes a file.")
+            for value in arguments.values(option):
+                case.write(value)
+            if arguments.given(option) and not arguments.values(option):
+                case.ask(f"{case.name!r} writes a file.")
         if self.runs:
+            case.runs_from(case.arguments)
             case.runs_project()
         if self.commands is not None:
             self._subcommand(case, arguments)
@@ -105,7 +112,7 @@ def _printable(word: Word) -> str:
 
 
 def commands(harmless: str, **special: Program | str) -> dict[str, Program | str]:
-    """A subcommand table: names of harmless ones, then those with a reason or rules (`_` in a keyword stands for `-`)."""
+    """A subcommand table: names of harmless ones, then those with a reason or rules (`_` in a keyword is `-`)."""
     table: dict[str, Program | str] = dict.fromkeys(harmless.split(), "")
     table.update({name.strip("_").replace("_", "-"): entry for name, entry in special.items()})
     return table

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from hermes_terminal.rules.case import Arguments, Case
+from typing import TYPE_CHECKING
+
 from hermes_terminal.rules.program import Program
+
+if TYPE_CHECKING:
+    from hermes_terminal.rules.case import Case
+    from hermes_terminal.rules.state import Arguments
 
 __all__ = ["PROGRAMS"]
 
@@ -31,12 +36,13 @@ def _curl_like_tree(case: Case, arguments: Arguments) -> None:
 
 
 PROGRAMS: dict[str, Program] = {
-    "ls ll dir vdir cat bat head tail wc grep egrep fgrep zgrep stat du df pwd echo true false whoami id groups uname arch nproc "
-    "lscpu lsblk lsmem lspci lsusb free uptime w who last cal basename dirname realpath readlink cut tr rev tac nl paste join comm cmp "
-    "md5sum sha1sum sha224sum sha256sum sha512sum b2sum cksum sum shasum md5 od hexdump strings fold fmt expand unexpand seq "
-    "factor numfmt column look pr zcat bzcat xzcat zstdcat lz4cat jq gron getconf locale tty logname printenv ps pgrep pstree "
-    "pidof lsof vmstat iostat sleep which whereis type wait times cloc tokei scc nm objdump readelf size "
-    "tput clear uuidgen sw_vers getent colordiff exa eza lsd": Program(),
+    "ls ll dir vdir cat head tail wc grep egrep fgrep zgrep stat du df pwd echo true false whoami id "
+    "groups uname arch nproc lscpu lsblk lsmem lspci lsusb free uptime w who last cal basename dirname "
+    "realpath readlink cut tr rev tac nl paste join comm cmp md5sum sha1sum sha224sum sha256sum sha512sum "
+    "b2sum cksum sum shasum md5 od hexdump strings fold fmt expand unexpand seq factor numfmt column look "
+    "pr zcat bzcat xzcat zstdcat lz4cat jq gron getconf locale tty logname printenv ps pgrep pstree pidof "
+    "lsof vmstat iostat sleep which whereis type wait times cloc tokei scc nm objdump readelf size tput "
+    "clear uuidgen sw_vers getent colordiff exa eza lsd": Program(),
     "rg": Program(
         asks={"--pre": _RUNS, "--hostname-bin": _RUNS, "--search-zip": _RUNS, "-z": _RUNS},
         valued="-e -g -t -A -B -C -m -f -r -T -j -M",

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from hermes_terminal.shell.script import names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["judge_sql"]
 
-_STRUCTURE = frozenset("drop truncate alter grant revoke rename flush shutdown purge reset".split())
-_REACHES = frozenset(
-    "copy attach detach load outfile dumpfile program load_extension readfile writefile edit pg_read_file pg_write_file lo_export "
-    "lo_import dblink xp_cmdshell do call exec execute import install global source system prepare handler lines pg_ls_dir".split()
+_STRUCTURE = names("drop truncate alter grant revoke rename flush shutdown purge reset")
+_REACHES = names(
+    "copy attach detach load outfile dumpfile program load_extension readfile writefile edit pg_read_file "
+    "pg_write_file lo_export lo_import dblink xp_cmdshell do call exec execute import install global source "
+    "system prepare handler lines pg_ls_dir"
 )
-_META = frozenset(
-    ".tables .schema .headers .mode .indexes .indices .databases .width .nullvalue .quit .exit .help .timer .show .stats".split()
+_META = names(
+    ".tables .schema .headers .mode .indexes .indices .databases .width .nullvalue .quit .exit .help .timer "
+    ".show .stats"
 )
-_BACKSLASH = frozenset(
-    "\\d \\dt \\d+ \\dt+ \\l \\l+ \\dn \\df \\du \\di \\dv \\ds \\dp \\x \\q \\timing \\conninfo \\pset \\? \\h \\z".split()
+_BACKSLASH = names(
+    "\\d \\dt \\d+ \\dt+ \\l \\l+ \\dn \\df \\du \\di \\dv \\ds \\dp \\x \\q \\timing \\conninfo \\pset \\? \\h \\z"
 )
 
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from hermes_terminal.rules.case import Arguments, Case
+from typing import TYPE_CHECKING
+
 from hermes_terminal.rules.program import Program, Table, commands
+
+if TYPE_CHECKING:
+    from hermes_terminal.rules.case import Case
+    from hermes_terminal.rules.state import Arguments
 
 __all__ = ["PROGRAMS"]
 
@@ -40,8 +45,8 @@ PROGRAMS: Table = {
     "systemctl": Program(
         valued="-t --type -p --property -H --host -M",
         commands=commands(
-            "status list-units list-unit-files list-timers list-sockets list-dependencies show cat is-active is-enabled is-failed help "
-            "show-environment get-default --version",
+            "status list-units list-unit-files list-timers list-sockets list-dependencies show cat "
+            "is-active is-enabled is-failed help show-environment get-default --version",
             poweroff=_OFF,
             reboot=_OFF,
             halt=_OFF,
@@ -57,15 +62,13 @@ PROGRAMS: Table = {
         asks={"-r": "It deletes all planned jobs."},
         then=lambda case, arguments: None if arguments.given("-l") else case.ask(_LATER),
     ),
-    "mkfs mkfs.ext2 mkfs.ext3 mkfs.ext4 mkfs.xfs mkfs.btrfs mkfs.vfat mkfs.fat mkfs.ntfs mkfs.f2fs mke2fs mkswap newfs newfs_apfs wipefs blkdiscard": Program(
-        always=_DISK, valued="-t -L -U -b -N", then=_make_filesystem
-    ),
-    "fdisk sfdisk cfdisk gdisk sgdisk parted partprobe mount umount losetup swapon swapoff fsck e2fsck tune2fs resize2fs hdparm smartctl "
-    "cryptsetup lvremove vgremove pvremove lvcreate vgcreate pvcreate lvresize mdadm zfs zpool btrfs diskutil format nvme fstrim": Program(
-        always=_DISK
-    ),
-    "useradd userdel usermod adduser deluser addgroup delgroup groupadd groupdel groupmod passwd chpasswd gpasswd chsh chfn visudo vipw "
-    "newusers dscl": Program(always=_USERS),
+    "mkfs mkfs.ext2 mkfs.ext3 mkfs.ext4 mkfs.xfs mkfs.btrfs mkfs.vfat mkfs.fat mkfs.ntfs mkfs.f2fs mke2fs "
+    "mkswap newfs newfs_apfs wipefs blkdiscard": Program(always=_DISK, valued="-t -L -U -b -N", then=_make_filesystem),
+    "fdisk sfdisk cfdisk gdisk sgdisk parted partprobe mount umount losetup swapon swapoff fsck e2fsck "
+    "tune2fs resize2fs hdparm smartctl cryptsetup lvremove vgremove pvremove lvcreate vgcreate pvcreate "
+    "lvresize mdadm zfs zpool btrfs diskutil format nvme fstrim": Program(always=_DISK),
+    "useradd userdel usermod adduser deluser addgroup delgroup groupadd groupdel groupmod passwd chpasswd "
+    "gpasswd chsh chfn visudo vipw newusers dscl": Program(always=_USERS),
     "iptables ip6tables nft ufw firewall-cmd pfctl ipset ebtables tc brctl": Program(always=_FIREWALL),
     "ip": Program(then=_ip),
     "modprobe insmod rmmod depmod kexec dkms": Program(always=_KERNEL),

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from hermes_terminal.rules.case import Arguments, Case, Input, State
 from hermes_terminal.rules.environment import judge_assignment
 from hermes_terminal.rules.program import Early, Program, Table
-from hermes_terminal.shell.script import UNKNOWN, Simple, Unreadable, Word
+from hermes_terminal.rules.state import Arguments, Input, State
+from hermes_terminal.shell.script import UNKNOWN, Simple, Unreadable, Word, names
 from hermes_terminal.shell.syntax import parse
+
+if TYPE_CHECKING:
+    from hermes_terminal.rules.case import Case
 
 __all__ = ["PROGRAMS"]
 
@@ -124,9 +128,9 @@ def _flock(case: Case, arguments: Arguments) -> None:
 
 
 _OTHER_USER = "It runs with the rights of another user."
-_RUNNERS = frozenset(
-    "tsc eslint prettier jest vitest mocha biome rollup vite webpack esbuild babel tsx ts-node stylelint next nuxt astro "
-    "playwright cypress nyc c8 turbo nx lerna commitlint markdownlint svgo depcheck knip".split()
+_RUNNERS = names(
+    "tsc eslint prettier jest vitest mocha biome rollup vite webpack esbuild babel tsx ts-node stylelint "
+    "next nuxt astro playwright cypress nyc c8 turbo nx lerna commitlint markdownlint svgo depcheck knip"
 )
 _JS_PACKAGE = "It may download a package and run it."
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["UNKNOWN", "Compound", "Function", "Kind", "Node", "Redirect", "Simple", "Unreadable", "Word"]
+__all__ = ["UNKNOWN", "Compound", "Function", "Kind", "Node", "Redirect", "Simple", "Unreadable", "Word", "names"]
 
 UNKNOWN = "\x00"
 """Stands in a word's text for whatever only the running shell knows. No script contains it: NUL is refused."""
 
 Kind = Literal["list", "and", "pipeline", "background", "subshell", "group", "if", "loop", "case"]
+
+
+def names(text: str) -> frozenset[str]:
+    """The words of a text, for tables that are easier to read in one line each."""
+    return frozenset(text.split())
 
 
 class Unreadable(Exception):

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import functools
 import unicodedata
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hermes_terminal.shell.script import Compound, Function, Kind, Node, Redirect, Simple, Unreadable, Word
-from hermes_terminal.shell.words import Pieces, decode_double_quoted, read_word
-from hermes_terminal.shell.words import expand as expand_pieces
+from hermes_terminal.shell.redirects import read_redirect, read_redirected
+from hermes_terminal.shell.script import Compound, Function, Kind, Node, Simple, Unreadable, Word, names
+from hermes_terminal.shell.words import read_word
 
 if TYPE_CHECKING:
     from tree_sitter import Node as TreeNode
@@ -25,14 +24,14 @@ MAX_LENGTH = 10_000
 """Characters. A person cannot check a longer command."""
 
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-_WORDS = frozenset(
+_WORDS = names(
     "word number string translated_string raw_string ansi_c_string concatenation simple_expansion expansion "
-    "command_substitution process_substitution arithmetic_expansion brace_expression variable_name extglob_pattern regex "
-    "test_operator $".split()
+    "command_substitution process_substitution arithmetic_expansion brace_expression variable_name "
+    "extglob_pattern regex test_operator $"
 )
-_FOLLOWERS: dict[str, Kind] = {"|": "pipeline", "&&": "and", "||": "list"}
+_EXPRESSIONS = names("binary_expression unary_expression parenthesized_expression negation_expression")
+_TEST_OPERATORS = names("&& || ! ( ) = == != =~ < > -a -o")
 _SEPARATORS = frozenset({";", "\n", ";;"})
-_REDIRECTS = frozenset({">", ">>", ">|", "&>", "&>>", "<", ">&", "<&"})
 
 
 @functools.cache
@@ -57,6 +56,9 @@ def parse(text: str, *, home: str = "") -> Compound:
     root = grammar().parse(source).root_node
     if root.has_error:
         raise Unreadable("it is no complete shell script")
+    outside = source[: root.start_byte] + source[root.end_byte :]
+    if outside.replace(b"\\\n", b"").strip(b" \t\n"):
+        raise Unreadable("part of it is not understood")
     try:
         return Builder(source, home).sequence(root)
     except RecursionError:
@@ -133,7 +135,7 @@ class Builder:
 
     def sequence(self, node: TreeNode, *, skip: frozenset[str] = frozenset(), kind: Kind = "list") -> Compound:
         """Commands one after the other, and the words between keywords of a construct (`skip`)."""
-        self._check_gaps(node)
+        self.check_gaps(node)
         parts: list[Node] = []
         words: list[Word] = []
         for child in node.children:
@@ -173,7 +175,7 @@ class Builder:
             case "negated_command":
                 return self.sequence(node, skip=frozenset({"!"}))
             case "redirected_statement":
-                return self._redirected(node)
+                return read_redirected(node, self)
             case "subshell":
                 return self.sequence(node, skip=frozenset({"(", ")"}), kind="subshell")
             case "compound_statement":
@@ -201,7 +203,8 @@ class Builder:
             case other:
                 raise Unreadable(f"it uses a construct that is not judged ({other})")
 
-    def _check_gaps(self, node: TreeNode, blanks: str = " \t\n") -> None:
+    def check_gaps(self, node: TreeNode, blanks: str = " \t\n") -> None:
+        """Refuse a node with anything but blanks between its children."""
         position = node.start_byte
         for child in node.children:
             if child.start_byte > position:
@@ -213,9 +216,9 @@ class Builder:
             raise Unreadable("part of it is not understood")
 
     def _check_comment(self, node: TreeNode) -> None:
-        """A comment begins where a word would; a `#` after a continued line belongs to the word before."""
+        """A comment begins where a word would; a `#` after an escaped blank or line break belongs to a word."""
         before = self.source[: node.start_byte]
-        if before[-1:] not in b" \t\n;&|()" or before.endswith(b"\\\n") or "\n" in self.text(node):
+        if before[-1:] not in b" \t\n;&|()" or before[-2:-1] == b"\\" or "\n" in self.text(node):
             raise Unreadable("its comments are unusual")
 
     def _simple(self, node: TreeNode) -> Simple:
@@ -234,7 +237,7 @@ class Builder:
             elif child.type in ("file_redirect", "herestring_redirect"):
                 if touches and child.children[0].type == "file_descriptor":
                     raise Unreadable("its redirections are unusual")
-                redirects.append(self._redirect(child))
+                redirects.append(read_redirect(child, self))
                 words.end()
             elif child.type == "command_name" and child.child_count == 1:
                 words.add(child.children[0])
@@ -268,7 +271,7 @@ class Builder:
         return Simple(words.read(), tuple(assignments))
 
     def _assignment(self, node: TreeNode) -> tuple[str, Word]:
-        self._check_gaps(node, "")
+        self.check_gaps(node, "")
         name, values = self.text(node.children[0]), node.children[2:]
         if node.children[0].type == "subscript":
             index = node.children[0].children[2:-1]
@@ -290,120 +293,6 @@ class Builder:
         if len(bodies) != 1:
             raise Unreadable("it defines a function in an unusual way")
         return Function(read_word([name], self)[0].text, self.command(bodies[0]))
-
-    # -------------------------------------------------------------------------------- redirections, here-documents
-
-    def _redirected(self, node: TreeNode) -> Node:
-        self._check_gaps(node)
-        body: Node | None = None
-        redirects = []
-        followers: list[tuple[str, Node]] = []
-        first_child = node.children[0]
-        for previous, child in zip([None, *node.children], node.children, strict=False):
-            if previous is not None and self.source[child.start_byte - 1 : child.start_byte] == b"}":
-                raise Unreadable("its redirections are unusual")
-            if child.type == "heredoc_redirect":
-                first, more, after = self._heredoc(child)
-                redirects += [first, *more]
-                followers += after
-            elif child.type in ("file_redirect", "herestring_redirect"):
-                redirects.append(self._redirect(child))
-            elif body is None and not redirects:
-                body = self.command(child)
-            else:
-                raise Unreadable("part of it is not understood")
-        outside = Compound("group", (), tuple(redirects))
-        statement: Node = outside if body is None else self._attach(first_child, body, tuple(redirects))
-        for operator, follower in followers:
-            statement = Compound(_FOLLOWERS[operator], (statement, follower))
-        return statement
-
-    def _attach(self, tree: TreeNode, built: Node, redirects: tuple[Redirect, ...]) -> Node:
-        """The grammar puts `a && b >c` as `(a && b) >c`; for the shell the redirection belongs to the last command."""
-        if tree.type in ("list", "pipeline", "negated_command") and isinstance(built, Compound):
-            last = self._attach(tree.children[-1], built.parts[-1], redirects)
-            return replace(built, parts=(*built.parts[:-1], last))
-        return Compound("group", (built,), redirects)
-
-    def _redirect(self, node: TreeNode) -> Redirect:
-        self._check_gaps(node, " \t")
-        children = list(node.children)
-        descriptor = self.text(children.pop(0)) if children[0].type == "file_descriptor" else ""
-        operator = self.text(children.pop(0))
-        if operator == "<<<":
-            words = read_word(children, self)
-            return Redirect(
-                operator, descriptor, body=Word("".join(w.text for w in words) + "\n", nested=words[0].nested)
-            )
-        if operator not in _REDIRECTS or not children or descriptor not in ("", "0", "1", "2"):
-            raise Unreadable("its redirections are unusual")
-        words = read_word(children, self)
-        if len(words) != 1 or any(self.gap(a, b) for a, b in zip(children, children[1:], strict=False)):
-            raise Unreadable("its redirections are unusual")
-        return Redirect(operator, descriptor, words[0])
-
-    def _heredoc(self, node: TreeNode) -> tuple[Redirect, list[Redirect], list[tuple[str, Node]]]:
-        parts = {child.type: child for child in node.children}
-        start, end = parts.get("heredoc_start"), parts.get("heredoc_end")
-        operator = self.text(node.children[0])
-        if start is None or end is None or operator not in ("<<", "<<-"):
-            raise Unreadable("its here-document is unusual")
-        label = self.text(start)
-        quoted = label[:1] in "'\"" and label[:1] == label[-1:]
-        name = label[1:-1] if quoted else label
-        if not name.replace("_", "").replace("-", "").isalnum():
-            raise Unreadable("its here-document is unusual")
-        redirects: list[Redirect] = []
-        followers: list[tuple[str, Node]] = []
-        pending = ""
-        for child in node.children[1:]:
-            if child.type in ("heredoc_start", "heredoc_body", "heredoc_end"):
-                continue
-            if child.type == "file_redirect":
-                redirects.append(self._redirect(child))
-            elif child.type == "pipeline":
-                if child.children[0].type not in ("|", "|&"):
-                    raise Unreadable("its here-document is unusual")
-                followers.append(("|", self.sequence(child, skip=frozenset({"|", "|&"}), kind="pipeline")))
-            elif child.type in ("&&", "||") and not pending:
-                pending = child.type
-            elif pending:
-                followers.append((pending, self.command(child)))
-                pending = ""
-            else:
-                raise Unreadable("its here-document is unusual")
-        body = self._heredoc_body(node, start, parts.get("heredoc_body"), end, name, quoted, operator == "<<-")
-        return Redirect("<<", body=body), redirects, followers
-
-    def _heredoc_body(
-        self, node: TreeNode, start: TreeNode, body: TreeNode | None, end: TreeNode, name: str, quoted: bool, tabs: bool
-    ) -> Word:
-        """The body as the shell finds it: from the line after `start` to the first line that is only the delimiter."""
-        begin = self.source.find(b"\n", start.end_byte) + 1
-        stop = self.source.rfind(b"\n", 0, end.start_byte + 1) + 1 if begin else 0
-        lines = self.slice(begin, stop).split("\n")
-        last = self.slice(stop, end.end_byte)
-        stripped = [line.lstrip("\t") if tabs else line for line in lines]
-        if not begin or begin > stop or name in stripped or (last.lstrip("\t") if tabs else last) != name:
-            raise Unreadable("its here-document is unusual")
-        if self.source[end.end_byte : end.end_byte + 1] not in (b"", b"\n") or (
-            body is not None and body.start_byte < begin
-        ):
-            raise Unreadable("its here-document is unusual")
-        if quoted:
-            return Word("\n".join(stripped))
-        pieces = Pieces()
-        position = begin
-        for child in body.children if body is not None else ():
-            if child.type == "heredoc_content":
-                continue
-            pieces.quoted(decode_double_quoted(self.slice(position, self.start(child)), "$`\\"))
-            for word in read_word([child], self):
-                pieces.quoted(word.text)
-                pieces.nested += word.nested
-            position = child.end_byte
-        pieces.quoted(decode_double_quoted(self.slice(position, stop), "$`\\"))
-        return expand_pieces(pieces, self)[0]
 
     # --------------------------------------------------------------------------------- substitution and arithmetic
 
@@ -453,20 +342,19 @@ class Builder:
     def _test(self, node: TreeNode) -> Simple:
         """`[ … ]` and `[[ … ]]`, as the program `[` and the words in it."""
         words = [Word("[")]
+        if self.after(node.children[0]) not in (" ", "\t"):
+            raise Unreadable("part of it is not understood")
+        self.check_gaps(node, " \t")
         pending = list(node.children[1:-1])[::-1]
         while pending:
             child = pending.pop()
-            if child.type in (
-                "binary_expression",
-                "unary_expression",
-                "parenthesized_expression",
-                "negation_expression",
-            ):
+            if child.type in _EXPRESSIONS:
+                self.check_gaps(child, " \t")
                 pending += child.children[::-1]
             elif child.type in _WORDS:
                 words += read_word([child], self)
-            elif child.is_named:
-                raise Unreadable(f"it uses a construct that is not judged ({child.type})")
+            elif child.type in _TEST_OPERATORS and self.text(child) == child.type:
+                words.append(Word(child.type))
             else:
-                words.append(Word(self.text(child)))
+                raise Unreadable(f"it uses a construct that is not judged ({child.type})")
         return Simple(tuple(words))

@@ -8,12 +8,13 @@ text differently, the answer is `Unreadable`, never a guess.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from hermes_terminal.shell.script import UNKNOWN, Node, Unreadable, Word
+from hermes_terminal.shell.script import UNKNOWN, Node, Unreadable, Word, names
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from tree_sitter import Node as TreeNode
 
     from hermes_terminal.shell.syntax import Builder
@@ -24,7 +25,7 @@ _SPECIAL = "{},.*?[]~/"
 _SHIELD = {ord(char): 0xF700 + ord(char) for char in _SPECIAL}
 _UNSHIELD = {shielded: char for char, shielded in _SHIELD.items()}
 _MAX_BRACES = 64
-_OPERATORS = frozenset(":- - :+ + :? ? := = # ## % %% / // /# /% : ^ ^^ , ,, ! [ ] @ *".split())
+_OPERATORS = names(":- - :+ + :? ? # ## % %% / // /# /% : ^ ^^ , ,, ! [ ] @ *")
 _ANSI = {"a": "\a", "b": "\b", "e": "\x1b", "E": "\x1b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
 
@@ -224,6 +225,8 @@ def _expansion(node: TreeNode, pieces: Pieces, builder: Builder) -> None:
     if len(inner) == 1 and inner[0].type == "variable_name":
         _variable(builder.text(inner[0]), pieces, builder)
         return
+    if any(child.type in ("=") for child in inner):
+        raise Unreadable("it sets a variable while expanding it")
     covered = node.start_byte + 2
     for child in inner:
         kind = child.type

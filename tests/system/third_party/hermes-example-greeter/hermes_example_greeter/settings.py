@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 
 class GreeterSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How people are greeted."""
 
-    greeting: str = "Hello"
-    """The word before the name."""
+    greeting: Annotated[str, msgspec.Meta(description="The word before the name.")] = "Hello"

@@ -1,0 +1,42 @@
+"""Checks for `hermes doctor`. They look at settings only; no request is sent and no key is shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hermes_anthropic.endpoint import KEY_NAMES, is_placeholder, resolve
+from hermes_host.errors import AuthFailed, ConfigError
+from hermes_host.protocols import CheckResult
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hermes_host.context import PluginContext
+
+__all__ = ["key"]
+
+_NAME = "Anthropic key"
+
+
+async def key(context: PluginContext) -> Iterable[CheckResult]:
+    """Whether there is a key. That there is none is no fault: another provider may be in use."""
+    for name in KEY_NAMES:
+        value = context.secret(name)
+        if value and is_placeholder(value):
+            return [
+                CheckResult(
+                    name=_NAME,
+                    status="warning",
+                    detail=f"{name} holds a placeholder and counts as not set.",
+                    remedy=f"Run `hermes config set {name} VALUE`.",
+                )
+            ]
+    try:
+        endpoint = resolve(context)
+    except ConfigError as error:
+        return [CheckResult(name=_NAME, status="error", detail=error.message, remedy=error.remedy)]
+    except AuthFailed as error:
+        status = "ok" if "ANTHROPIC_API_KEY" in error.message else "warning"
+        detail = "no key is set" if status == "ok" else error.message
+        return [CheckResult(name=_NAME, status=status, detail=detail, remedy=error.remedy)]
+    return [CheckResult(name=_NAME, status="ok", detail=f"{endpoint.key_name} is set, for {endpoint.base_url}")]

@@ -14,6 +14,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from shutil import rmtree
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hermes_host.catalogue import Catalogue
@@ -199,6 +200,11 @@ class Host(Catalogue):
         self._sessions.append(session)
         await notify(self.plugins, "hermes_session_started", session=session.context)
         return session
+
+    def forget(self, session_id: str) -> None:
+        """Delete a conversation and the files kept for it. Raises `NotFound`, or `SessionError` while it is in use."""
+        self.sessions.delete(session_id)
+        rmtree(self.home / "cache" / "results" / session_id, ignore_errors=True)
 
     async def preload(self, session: Session) -> None:
         """Import and build what the first turn needs, while the user still types. Faults wait for the turn."""

@@ -8,28 +8,19 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hermes_host.messages import Message, Part, Text, ToolCall, ToolResult, tool_message
-from hermes_host.stream import MessageEnded, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from hermes_host.protocols import SessionRecord
+    from hermes_host.stream import MessageEnded
 
-__all__ = ["messages_of", "open_calls", "recorded_state", "settle", "usage_of", "with_unique_calls"]
+__all__ = ["messages_of", "open_calls", "recorded_state", "settle", "with_unique_calls"]
 
 
 def messages_of(records: Iterable[SessionRecord]) -> list[Message]:
     """The messages, oldest first."""
     return [record.message for record in records if record.kind == "message" and record.message is not None]
-
-
-def usage_of(records: Iterable[SessionRecord]) -> Usage:
-    """All tokens so far."""
-    total = Usage()
-    for record in records:
-        if record.kind == "turn_finished" and record.usage is not None:
-            total = total + record.usage
-    return total
 
 
 def recorded_state(records: Iterable[SessionRecord]) -> dict[str, dict[str, object]]:

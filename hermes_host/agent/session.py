@@ -10,7 +10,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Literal
 
 from hermes_host.agent.approvals import ApprovalGate
-from hermes_host.agent.history import messages_of, recorded_state, settle, usage_of
+from hermes_host.agent.history import messages_of, recorded_state, settle
 from hermes_host.agent.prompt import assemble
 from hermes_host.agent.toolbox import Toolbox
 from hermes_host.agent.turn import Turn
@@ -66,7 +66,7 @@ class Session:
         self._provider = provider
         self.model_name = model_name
         self._messages: list[Message] = messages_of(records)
-        self.usage: Usage = usage_of(records)
+        self.usage: Usage = writer.info.usage
         self.context = SessionContext(
             writer.info.id,
             directory=writer.info.directory or os.getcwd(),
@@ -281,6 +281,8 @@ class Session:
             await asyncio.wait({self._task}, timeout=INTERRUPT_LIMIT)
         await notify(self.host.plugins, "hermes_session_ended", session=self.context, reason=reason)
         await self.host.release(self)
-        if reason in ("new_session", "deleted"):
+        if reason == "new_session" and self._messages:
             self._writer.end(reason)
         self._writer.close()
+        if not self._messages:
+            self.host.forget(self.id)  # nothing was said: nothing to come back to

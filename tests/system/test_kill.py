@@ -90,6 +90,14 @@ async def until_in_tool(run: Run) -> None:
     await asyncio.to_thread((run.workspace / "started.fifo").read_text, "utf-8")
 
 
+async def alive_until(process: asyncio.subprocess.Process, reached: Awaitable[None]) -> None:
+    """Wait for the moment, and fail with what the process said when it ends before."""
+    moment = asyncio.ensure_future(reached)
+    end = asyncio.ensure_future(process.communicate())
+    await asyncio.wait({moment, end}, return_when=asyncio.FIRST_COMPLETED)
+    assert moment.done(), end.result()
+
+
 CALL = chat(
     "Working.",
     ToolCall(id="t1", name="terminal", arguments={"command": EFFECT}),
@@ -113,7 +121,7 @@ async def test_a_process_killed_at_any_step_resumes_whole_and_repeats_nothing(po
     async with asyncio.timeout(50), ModelServer(script) as server:
         run = Run(tmp_path, server)
         first = await run.hermes("chat", "-Q", "-q", "please do it", "--provider", "custom", "-m", "test-model")
-        await reached(run)
+        await alive_until(first, reached(run))
         os.kill(first.pid, signal.SIGKILL)
         await first.wait()
         assert run.effects == effects
@@ -141,7 +149,7 @@ async def test_a_tool_killed_with_the_host_leaves_no_process_behind(tmp_path: Pa
     async with asyncio.timeout(50), ModelServer([CALL]) as server:
         run = Run(tmp_path, server)
         process = await run.hermes("chat", "-Q", "-q", "do it", "--provider", "custom", "-m", "test-model")
-        await until_in_tool(run)
+        await alive_until(process, until_in_tool(run))
         os.kill(process.pid, signal.SIGKILL)
         await process.wait()
         # The shell holds the FIFO's reading end; when it is gone, opening for writing without waiting is refused.

@@ -87,7 +87,23 @@ async def until_held(run: Run) -> None:
 
 
 async def until_in_tool(run: Run) -> None:
-    await asyncio.to_thread((run.workspace / "started.fifo").read_text, "utf-8")
+    # Opened for reading and writing, so that opening it waits for nobody.
+    descriptor = os.open(run.workspace / "started.fifo", os.O_RDWR | os.O_NONBLOCK)
+    try:
+        await ready(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+async def ready(descriptor: int) -> None:
+    """Wait until there is something to read, or until the other end is gone."""
+    loop = asyncio.get_running_loop()
+    seen = loop.create_future()
+    loop.add_reader(descriptor, lambda: seen.done() or seen.set_result(None))
+    try:
+        await seen
+    finally:
+        loop.remove_reader(descriptor)
 
 
 async def alive_until(process: asyncio.subprocess.Process, reached: Awaitable[None]) -> None:
@@ -150,17 +166,9 @@ async def test_a_tool_killed_with_the_host_leaves_no_process_behind(tmp_path: Pa
         run = Run(tmp_path, server)
         process = await run.hermes("chat", "-Q", "-q", "do it", "--provider", "custom", "-m", "test-model")
         await alive_until(process, until_in_tool(run))
+        # The tool's `cat` waits at the reading end; this end is told when the last reader is gone.
+        writing = os.open(run.workspace / "wait.fifo", os.O_WRONLY)
         os.kill(process.pid, signal.SIGKILL)
         await process.wait()
-        # The shell holds the FIFO's reading end; when it is gone, opening for writing without waiting is refused.
-        fifo = run.workspace / "wait.fifo"
-        while _has_reader(fifo):
-            await asyncio.sleep(0.01)
-
-
-def _has_reader(fifo: Path) -> bool:
-    try:
-        os.close(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
-    except OSError:
-        return False
-    return True
+        await ready(writing)
+        os.close(writing)

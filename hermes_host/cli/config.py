@@ -26,7 +26,7 @@ __all__ = ["config"]
 FAILED = 1
 
 
-@click.group(invoke_without_command=True, epilog="Example: hermes config set model.default openrouter:some-model")
+@click.group(invoke_without_command=True, epilog="Example: hermes config set model.default some-model")
 @click.pass_context
 def config(ctx: click.Context) -> None:
     """Show and change settings. Secrets go to .env, everything else to config.yaml."""
@@ -101,7 +101,7 @@ def check(ctx: click.Context, host: Host, as_json: bool) -> None:
     else:
         _print_problems(problems)
         if unclaimed:
-            click.echo("Kept for features that no installed plugin brings:")
+            click.echo("Settings of Hermes Agent without an effect here:")
             for each in unclaimed:
                 click.echo(f"  {each.path}: {each.message}")
         if not problems:
@@ -156,8 +156,8 @@ def set_value(host: Host, key: str, value: str | None, force: bool) -> None:
     command itself can be seen by other users in the list of processes, and stays in the shell's history. So better:
 
     \b
-      hermes config set OPENROUTER_API_KEY -     < key.txt
-      hermes config set OPENROUTER_API_KEY
+      hermes config set EXAMPLE_API_KEY -     < key.txt
+      hermes config set EXAMPLE_API_KEY
 
     Secrets (names that end in _API_KEY, _TOKEN, _SECRET or _PASSWORD, and those plugins declare) go to .env.
     Values are read as YAML: true, 12, [a, b]. A value that begins with - comes after --.

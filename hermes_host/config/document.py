@@ -200,9 +200,9 @@ def _broken(document: Document, error: Exception) -> Problem:
     message = f"The file is not valid YAML: {error}."
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     if mark is not None:
-        where = f"{document.name}, line {mark.line + 1}, column {mark.column + 1}"
+        place = f"line {mark.line + 1}, column {mark.column + 1}"
         reason = getattr(error, "problem", None) or getattr(error, "context", None) or "it cannot be read"
-        message = f"The file is not valid YAML: {reason}.{_excerpt(document.text, mark.line, mark.column)}"
+        message = f"The file is not valid YAML ({place}): {reason}.{_excerpt(document.text, mark.line, mark.column)}"
     return Problem(document.name, message, remedy, where=where)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["ENVIRONMENT", "FEATURES"]
+__all__ = ["ENVIRONMENT", "FEATURES", "REPLACED"]
 
 ENVIRONMENT: Final = {
     "HERMES_INFERENCE_PROVIDER": "model.provider",
@@ -39,7 +39,6 @@ FEATURES: Final = {
     "terminal.ssh_user": "the SSH terminal",
     "terminal.ssh_port": "the SSH terminal",
     "terminal.ssh_key": "the SSH terminal",
-    "terminal.persistent_shell": "the terminal (this host's shells always keep their state)",
     "terminal.sandbox_dir": "container terminals",
     "terminal.scratch_dir": "container terminals",
     "terminal.disk_warning_gb": "container terminals",
@@ -50,7 +49,6 @@ FEATURES: Final = {
     "display.resume_display": "the full-screen terminal interface",
     "display.busy_input_mode": "the full-screen terminal interface",
     "display.bell_on_complete": "the full-screen terminal interface",
-    "display.show_cost": "cost display",
     "display.skin": "skins",
     "display.tool_progress_command": "the messaging gateway",
     "display.background_process_notifications": "the messaging gateway",
@@ -78,7 +76,6 @@ FEATURES: Final = {
     "signal": "Signal",
     "matrix": "Matrix",
     "mattermost": "Mattermost",
-    "command_allowlist": "remembered approvals",
     "quick_commands": "quick commands",
     "personalities": "personalities",
     "security": "content scanning",
@@ -100,3 +97,10 @@ FEATURES: Final = {
 
 They are kept in the file and cause no complaint; a plugin that declares the name takes it over.
 """
+
+REPLACED: Final = {
+    "command_allowlist": "Remembered approvals are listed by `hermes approvals`; the old list never had an effect.",
+    "terminal.persistent_shell": "Shells always keep their state.",
+    "display.show_cost": "It never had an effect.",
+}
+"""Settings of Hermes Agent that do nothing here, and why; kept in the file like those of `FEATURES`."""

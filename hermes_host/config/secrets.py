@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Secrets", "belongs_in_env_file", "looks_secret"]
 
-_SECRET_NAME = re.compile(r"[A-Z][A-Z0-9_]*_(?:API_KEY|TOKEN|SECRET|PASSWORD)")
+_SECRET_NAME = re.compile(r"(?:[A-Z][A-Z0-9_]*_)?(?:API_KEY|ACCESS_KEY|SECRET_KEY|TOKEN|SECRET|PASSWORD|PASSPHRASE)")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def looks_secret(name: str) -> bool:
-    """Whether a variable of that name holds a secret: upper case, ending in _API_KEY, _TOKEN, _SECRET or _PASSWORD."""
+    """Whether a variable of that name holds a secret: upper case, ending in `_API_KEY`, `_TOKEN` or alike."""
     return _SECRET_NAME.fullmatch(name) is not None
 
 

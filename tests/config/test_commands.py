@@ -21,7 +21,7 @@ from hermes_host.cli import entry
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-HERMES = Path(sys.executable).with_name("hermes")
+HERMES = str(Path(sys.executable).with_name("hermes"))
 CANARY = "canary-0123456789"
 
 

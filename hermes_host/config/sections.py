@@ -36,7 +36,7 @@ class ModelSection(msgspec.Struct, frozen=True, kw_only=True):
     ] = ""
     provider: Annotated[str, Meta(description="The provider; empty or `auto`: the first one that can be used.")] = ""
     base_url: Annotated[
-        str, Meta(description="The address of an OpenAI-compatible endpoint, without a path's end.")
+        str, Meta(description="The address of an endpoint that speaks chat completions, up to /v1.")
     ] = ""
     api_key: Annotated[
         Secret, Meta(description="The key for base_url, and for nothing else; best a placeholder such as ${MY_KEY}.")

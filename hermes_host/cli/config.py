@@ -44,13 +44,15 @@ def config(ctx: click.Context) -> None:
 @json_option
 @pass_host
 def show(host: Host, section: str, everything: bool, origins: bool, as_json: bool) -> None:
-    """Show the settings that differ from the defaults, or all of one SECTION. Secrets are masked."""
-    from hermes_host.config.listing import settings
+    """Show the settings that differ from the defaults and the secrets that are set (masked), or all of one SECTION."""
+    from hermes_host.config.listing import secrets_set, settings
 
     _declare_plugins(host)
     rows = list(settings(host.config, section))
     if not (section or everything):
         rows = [row for row in rows if row.origin != "default"]
+    if not section:
+        rows += secrets_set(host.config)
     if as_json:
         print_json([{"path": row.path, "value": row.value, "origin": row.origin, "where": row.where} for row in rows])
         return
@@ -96,14 +98,17 @@ def check(ctx: click.Context, host: Host, as_json: bool) -> None:
     _declare_plugins(host)
     problems = list(host.config.problems)
     unclaimed = list(host.config.unclaimed)
+    older_names = [change.summary for change in host.config.older_names]
     if as_json:
-        print_json({"problems": problems, "unclaimed": unclaimed})
+        print_json({"problems": problems, "unclaimed": unclaimed, "migrations": older_names})
     else:
         _print_problems(problems)
         if unclaimed:
             click.echo("Settings of Hermes Agent without an effect here:")
             for each in unclaimed:
                 click.echo(f"  {each.path}: {each.message}")
+        if older_names:
+            click.echo(f"`hermes config migrate` would {'; '.join(older_names)}.")
         if not problems:
             click.echo(f"No problems found in {host.config.file}.")
     if any(problem.level == "error" for problem in problems):

@@ -22,6 +22,7 @@ from hermes_host.errors import HermesError, NotFound
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from hermes_host.config.migrations import Change
     from hermes_host.config.trust import ProjectFile
     from hermes_host.config.view import Decoded, View
 
@@ -244,6 +245,14 @@ class Config:
                 where = holders[0].where((section, *rest))
                 found.append(Problem(path, REPLACED.get(path, message), "It is kept.", "warning", where))
         return found
+
+    @property
+    def older_names(self) -> Sequence[Change]:
+        """What `hermes config migrate` would do, apart from noting the version: the file works as it is."""
+        from hermes_host.config.migrations import changes
+
+        data = next((layer.data for layer in self.layers if layer.origin == "file"), {})
+        return [change for change in changes(data) if change.new_name]
 
     def _unknown_section(self, name: str) -> Iterator[Problem]:
         layer = next(layer for layer in self.layers if name in layer.data)

@@ -211,6 +211,7 @@ class Host(Catalogue):
         try:
             await session.prepare()
             session.toolbox.definitions()
+            session.toolbox.import_handlers()
         except HermesError as error:
             log.info("preloading failed: %s", error)
 

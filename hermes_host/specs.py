@@ -63,6 +63,8 @@ class SecretSpec(msgspec.Struct, frozen=True, kw_only=True):
     summary: str = ""
     url: str = ""
     """Where a person gets one."""
+    sensitive: bool = True
+    """False for a variable that is not secret, such as an address: it is not hidden where it appears in text."""
 
 
 class SectionSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -184,6 +186,8 @@ class CommandSpec(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     summary: str
     target: str
+    group: str = ""
+    """The heading it stands under in `hermes --help`."""
     priority: int = 0
 
 

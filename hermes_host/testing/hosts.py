@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hermes_host.events import Event, TurnFinished
 from hermes_host.host import Host
@@ -13,8 +13,8 @@ from hermes_host.specs import ProviderSpec, Spec
 from hermes_host.testing.providers import ScriptedProvider, Step
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
 
 __all__ = ["ScriptedApprover", "ScriptedQuestioner", "StandInHost", "events_of", "finished"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,7 +14,6 @@ from hermes_host.host import Host
 from hermes_host.plugins import import_foreign
 from hermes_host.registry import KINDS, Contribution
 from hermes_host.testing.contract import Contract
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -128,7 +128,7 @@ class Host(Catalogue):
         writer = self.sessions.create(
             source=source,
             model=f"{chosen.name}:{name}",
-            directory=directory or os.getcwd(),
+            directory=self._start_directory(directory),
             parent=parent,
             title=title,
         )
@@ -157,6 +157,9 @@ class Host(Catalogue):
         writer = self.sessions.open(info.id)
         records = self.sessions.load(info.id)
         return await self._open(writer, records, chosen, name, selected, approver, questioner, yolo)
+
+    def _start_directory(self, directory: str) -> str:
+        return os.path.abspath(os.path.expanduser(directory or self.config.section("terminal").cwd))
 
     def _model_of(self, session_id: str, first: str) -> tuple[Contribution[ProviderSpec], str]:
         from hermes_host.agent.history import recorded_state

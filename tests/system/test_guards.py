@@ -32,10 +32,7 @@ class Program:
         self.home.mkdir(mode=0o700)
 
     def use_server(self, url: str) -> None:
-        settings = {
-            "model": {"provider": "custom", "default": "test-model"},
-            "compatible": {"custom": {"base_url": url, "api_key": "none"}},
-        }
+        settings = {"model": {"provider": "custom", "base_url": url, "default": "test-model", "api_key": "none"}}
         (self.home / "config.yaml").write_text(json.dumps(settings) + "\n", encoding="utf-8")
 
     async def run(self, *arguments: str, options: tuple[str, ...] = ()) -> tuple[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hermes_host.config.secret import is_dummy_key
 from hermes_host.errors import NotFound
 
 if TYPE_CHECKING:
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from hermes_host.registry import Contribution
     from hermes_host.specs import ProviderSpec
 
-__all__ = ["has_key", "is_dummy_key", "resolve_model", "split_reference"]
+__all__ = ["has_key", "resolve_model", "split_reference"]
 
 AUTO = ("", "auto")
 
@@ -82,12 +83,3 @@ def _automatic(host: Host, model_name: str) -> tuple[Contribution[ProviderSpec],
 def has_key(host: Host, provider: Contribution[ProviderSpec]) -> bool:
     """Whether one of the secrets a provider needs is set. False for a provider that needs none."""
     return any(not is_dummy_key(host.secrets.get(name)) for name in provider.spec.secrets)
-
-
-_PLACEHOLDERS = frozenset({"changeme", "change-me", "dummy", "placeholder", "your-api-key", "your_api_key"})
-
-
-def is_dummy_key(value: str) -> bool:
-    """Whether a value stands for no key: `***`, `changeme`, `dummy` and the like, or fewer than four characters."""
-    text = value.strip()
-    return len(text) < 4 or text.lower() in _PLACEHOLDERS or set(text) == {"*"}

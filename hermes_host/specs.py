@@ -59,7 +59,7 @@ class SecretSpec(msgspec.Struct, frozen=True, kw_only=True):
     """A secret a plugin may ask for. A plugin receives no secret that it does not declare."""
 
     name: str
-    """The environment variable, such as `"OPENROUTER_API_KEY"`."""
+    """The environment variable, such as `"ACME_API_KEY"`."""
     summary: str = ""
     url: str = ""
     """Where a person gets one."""

@@ -12,7 +12,7 @@ from hermes_host.messages import Message, Part, Text, ToolCall, ToolResult, tool
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from hermes_host.protocols import SessionRecord
+    from hermes_host.records import SessionRecord
     from hermes_host.stream import MessageEnded
 
 __all__ = ["messages_of", "open_calls", "recorded_state", "settle", "with_unique_calls"]

@@ -19,16 +19,8 @@ from hermes_host.context import SessionContext
 from hermes_host.dispatch import chain_model, notify
 from hermes_host.errors import NotFound, SessionError, Unsupported
 from hermes_host.messages import Message, user_message
-from hermes_host.protocols import (
-    Approver,
-    ModelRequest,
-    ModelSettings,
-    Provider,
-    Questioner,
-    SessionInfo,
-    SessionRecord,
-    SessionWriter,
-)
+from hermes_host.protocols import Approver, ModelRequest, ModelSettings, Provider, Questioner, SessionWriter
+from hermes_host.records import SessionInfo, SessionRecord
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["Secret", "is_secret_key", "mask_line"]
+__all__ = ["Secret", "is_dummy_key", "is_secret_key", "mask_line"]
 
 # Compiled at first use (`re` keeps them): most starts need none of these.
 _WORDS = r"(?:(?:api|access|secret|private|auth|signing|encryption)[_-]?key|token|secret|password|passwd|authorization)"
@@ -58,3 +58,12 @@ class Secret:
 
     def __reduce__(self) -> str | tuple[object, ...]:
         raise TypeError("A Secret is not pickled: reveal() it where it is used.")
+
+
+_PLACEHOLDERS = frozenset({"changeme", "change-me", "dummy", "placeholder", "your-api-key", "your_api_key"})
+
+
+def is_dummy_key(value: str) -> bool:
+    """Whether a value stands for no key: `***`, `changeme`, `dummy` and the like, or fewer than four characters."""
+    text = value.strip()
+    return len(text) < 4 or text.lower() in _PLACEHOLDERS or set(text) == {"*"}

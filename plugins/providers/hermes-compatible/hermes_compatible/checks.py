@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hermes_compatible.plugin import hermes_providers
 from hermes_compatible.settings import Settings
-from hermes_host.models import is_dummy_key
+from hermes_host.config import is_dummy_key
 from hermes_host.protocols import CheckResult
 
 if TYPE_CHECKING:

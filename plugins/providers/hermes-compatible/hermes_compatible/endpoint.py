@@ -12,8 +12,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from hermes_compatible.preset import Preset, Quirks, preset_of
 from hermes_compatible.settings import CustomProvider, Override, Settings
+from hermes_host.config import is_dummy_key
 from hermes_host.errors import AuthFailed, ConfigError
-from hermes_host.models import is_dummy_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

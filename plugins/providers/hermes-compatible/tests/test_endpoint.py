@@ -12,12 +12,11 @@ from hermes_compatible.endpoint import Endpoint, resolve
 from hermes_compatible.plugin import hermes_providers
 from hermes_compatible.provider import connect
 
-from hermes_host.config import Secret
+from hermes_host.config import Secret, is_dummy_key
 from hermes_host.config.sections import ModelSection
 from hermes_host.context import PluginContext
 from hermes_host.errors import AuthFailed, ConfigError
 from hermes_host.host import Host
-from hermes_host.models import is_dummy_key
 
 KEY = "sk-0123456789abcdef"
 

@@ -39,9 +39,7 @@ _HOST_SECTIONS = {
     "sessions": "SessionsSection",
     "plugins": "PluginsSection",
     "display": "DisplaySection",
-    "toolsets": "Toolsets",
     "platform_toolsets": "PlatformToolsets",
-    "timezone": "Timezone",
 }
 
 

@@ -10,7 +10,6 @@ ENVIRONMENT: Final = {
     "HERMES_INFERENCE_PROVIDER": "model.provider",
     "HERMES_MODEL": "model.default",
     "HERMES_MAX_ITERATIONS": "agent.max_turns",
-    "HERMES_TIMEZONE": "timezone",
     "TERMINAL_ENV": "terminal.backend",
     "TERMINAL_CWD": "terminal.cwd",
     "TERMINAL_TIMEOUT": "terminal.timeout",
@@ -20,6 +19,10 @@ ENVIRONMENT: Final = {
 FEATURES: Final = {
     "_config_version": "the format of this file",
     "known_plugin_toolsets": "the tool configurator",
+    "timezone": "cron",
+    "model.api_mode": "the providers' wire formats",
+    "model.context_length": "the model catalogue",
+    "agent.tool_use_enforcement": "prompt guidance",
     "agent.personalities": "personalities",
     "agent.verbose": "verbose logging",
     "agent.prefill_messages_file": "prefilled messages",
@@ -99,6 +102,7 @@ They are kept in the file and cause no complaint; a plugin that declares the nam
 """
 
 REPLACED: Final = {
+    "toolsets": "`platform_toolsets` says which tools each surface has.",
     "command_allowlist": "Remembered approvals are listed by `hermes approvals`; the old list never had an effect.",
     "terminal.persistent_shell": "Shells always keep their state.",
     "display.show_cost": "It never had an effect.",

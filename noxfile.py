@@ -95,7 +95,8 @@ def build(session: nox.Session) -> None:
         session.run("uv", "build", "--all-packages", "--out-dir", str(output), "--quiet", external=True)
     else:
         for folder in (ROOT, *PLUGINS):
-            run_locked(session, "hatchling", "build", "--directory", str(output), str(folder))
+            with session.chdir(folder):
+                run_locked(session, "hatchling", "build", "--directory", str(output))
     session.log(f"{len(list(output.glob('*.whl')))} wheels in {output}")
 
 

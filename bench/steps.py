@@ -3,35 +3,56 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Callable
+from typing import Any
 
 from bench.measure import Row
-from bench.workspace import serve, workspace
+from bench.workspace import ROOT, Workspace, serve, workspace
 
 STEPS = 50
 TOOLS = {"terminal": '{"command": "true"}', "read_file": '{"path": "notes.txt"}'}
+FLOOR = str(ROOT / "bench" / "floors" / "http_steps.py")
 
 
 def measure(runs: int) -> list[Row]:
     """Fifty steps of one turn, for a tool that runs a command and for one that reads a file."""
     rows = []
     for tool, arguments in TOOLS.items():
-        gaps: list[list[float]] = []
-        connections = 0
+        ours, floors, connections = [], [], 0
         for _ in range(max(1, runs // 3)):
-            with workspace() as place, serve("tools", tool, arguments, str(STEPS)) as server:
-                (place.folder / "notes.txt").write_text("a line\n" * 100, encoding="utf-8")
-                place.use_server(server.url)
-                place.hermes("chat", "-Q", "-q", "go", "--provider", "custom", "--yolo")
-                report = server.report()
-            if report["requests"] != STEPS + 1:
-                raise RuntimeError(f"{report['requests']} requests instead of {STEPS + 1}: the tool calls failed")
-            gaps.append(report["gaps_ms"])
+            report = _converse(tool, arguments, _hermes)
             connections = max(connections, report["connections"])
-        per_step = [statistics.median(values) for values in zip(*gaps, strict=True)]
-        first, last = statistics.median(per_step[1:11]), statistics.median(per_step[-10:])
+            ours.append(report["gaps_ms"])
+            floors.append(_converse(tool, arguments, _floor)["gaps_ms"])
+        steps, floor = _medians(ours), statistics.median(_medians(floors))
+        step = statistics.median(steps)
+        first, last = statistics.median(steps[1:11]), statistics.median(steps[-10:])
         rows += [
-            Row(f"{tool}: one step, median", statistics.median(per_step), "ms", 5.0),
+            Row(f"{tool}: one step, median", step, "ms", 5.0, floor, "plain loop", "ms"),
             Row(f"{tool}: last ten steps / first ten", last / first, "×", 1.5, first, "first ten", "ms"),
             Row(f"{tool}: connections for {STEPS} steps", connections, "", 1.0),
         ]
     return rows
+
+
+def _converse(tool: str, arguments: str, client: Callable[[Workspace, str], object]) -> dict[str, Any]:
+    with workspace() as place, serve("tools", tool, arguments, str(STEPS)) as server:
+        (place.folder / "notes.txt").write_text("a line\n" * 100, encoding="utf-8")
+        client(place, server.url)
+        report = server.report()
+    if report["requests"] != STEPS + 1:
+        raise RuntimeError(f"{report['requests']} requests instead of {STEPS + 1}: the tool calls failed")
+    return report
+
+
+def _hermes(place: Workspace, url: str) -> None:
+    place.use_server(url)
+    place.hermes("chat", "-Q", "-q", "go", "--provider", "custom", "--yolo")
+
+
+def _floor(place: Workspace, url: str) -> None:
+    place.python(FLOOR, url)
+
+
+def _medians(runs: list[list[float]]) -> list[float]:
+    return [statistics.median(values) for values in zip(*runs, strict=True)]

@@ -29,7 +29,6 @@ def measure(runs: int) -> list[Row]:
     request = json.loads(report["first_bodies"][0])
     request["messages"] = [message for message in request["messages"] if message["role"] != "user"]
     return [
-        Row("one question", ours.wall, "ms"),
         ratio("one question", ours.wall, sdk.wall, "vendor's SDK", "ms", 0.5),
         ratio("one question", ours.wall, http.wall, "plain HTTP", "ms", 2.8),
         Row("one question, peak memory", ours.memory, "MiB", 60.0),

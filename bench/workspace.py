@@ -37,10 +37,7 @@ class Workspace:
 
     def use_server(self, url: str) -> None:
         """Configure the provider `custom` to talk to the model server."""
-        settings = {
-            "model": {"provider": "custom", "default": "test-model"},
-            "compatible": {"custom": {"base_url": url, "api_key": "none"}},
-        }
+        settings = {"model": {"provider": "custom", "base_url": url, "default": "test-model", "api_key": "none"}}
         # JSON is YAML too.
         (self.home / "config.yaml").write_text(json.dumps(settings) + "\n", encoding="utf-8")
 

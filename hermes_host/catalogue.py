@@ -113,7 +113,10 @@ class Catalogue:
         return plugins
 
     def _declare(self, record: PluginRecord) -> None:
-        for section in record.info.sections if record.info and record.state == "loaded" else ():
+        if record.info is None or record.state != "loaded":
+            return
+        self.secrets.declare(*(secret.name for secret in record.info.secrets if secret.sensitive))
+        for section in record.info.sections:
             self.config.declare(section.name, section.target, record.name)
 
     def registry(self, kind: str) -> Registry[Any]:

@@ -148,7 +148,7 @@ class SessionContext:
         self.directory = directory or os.getcwd()
         """Where its commands and file tools start, as a path on the terminal backend."""
         self.source = source
-        """The surface: `cli`, `telegram`, `cron` …"""
+        """The surface: `cli`, `cron`, a chat platform …"""
         self.memory: dict[str, Any] = {}
         """For plugins to keep live objects of this conversation; keys begin with the plugin's name. Gone at its end."""
         self._record_state = record_state

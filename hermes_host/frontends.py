@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -44,6 +44,10 @@ class SlashCall:
     switch_session: Callable[[Session], Awaitable[None]] | None = None
     """Go on with another session; the old one is closed by the front end."""
     leave: Callable[[], None] | None = None
+    submit: Callable[[str], None] | None = None
+    """Send a message as if the user had typed it, when the command is done."""
+    session_options: dict[str, Any] = field(default_factory=dict)
+    """What this front end gives `Host.start` and `Host.resume`: approver, questioner, toolsets …"""
     data: dict[str, object] = field(default_factory=dict)
     """For front ends and their own commands."""
 

@@ -14,6 +14,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from shutil import rmtree
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hermes_host.catalogue import Catalogue
@@ -135,7 +136,7 @@ class Host(Catalogue):
         writer = self.sessions.create(
             source=source,
             model=f"{chosen.name}:{name}",
-            directory=directory or os.getcwd(),
+            directory=self._start_directory(directory),
             parent=parent,
             title=title,
         )
@@ -164,6 +165,9 @@ class Host(Catalogue):
         writer = self.sessions.open(info.id)
         records = self.sessions.load(info.id)
         return await self._open(writer, records, chosen, name, selected, approver, questioner, yolo)
+
+    def _start_directory(self, directory: str) -> str:
+        return os.path.abspath(os.path.expanduser(directory or self.config.section("terminal").cwd))
 
     def _model_of(self, session_id: str, first: str) -> tuple[Contribution[ProviderSpec], str]:
         from hermes_host.agent.history import recorded_state
@@ -212,11 +216,17 @@ class Host(Catalogue):
         """The live session of that id, or None."""
         return next((session for session in self._sessions if session.id == session_id), None)
 
+    def forget(self, session_id: str) -> None:
+        """Delete a conversation and the files kept for it. Raises `NotFound`, or `SessionError` while it is in use."""
+        self.sessions.delete(session_id)
+        rmtree(self.home / "cache" / "results" / session_id, ignore_errors=True)
+
     async def preload(self, session: Session) -> None:
         """Import and build what the first turn needs, while the user still types. Faults wait for the turn."""
         try:
             await session.prepare()
             session.toolbox.definitions()
+            session.toolbox.import_handlers()
         except HermesError as error:
             log.info("preloading failed: %s", error)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hermes_host.config.secret import is_dummy_key
 from hermes_host.errors import NotFound
 
 if TYPE_CHECKING:
@@ -81,4 +82,4 @@ def _automatic(host: Host, model_name: str) -> tuple[Contribution[ProviderSpec],
 
 def has_key(host: Host, provider: Contribution[ProviderSpec]) -> bool:
     """Whether one of the secrets a provider needs is set. False for a provider that needs none."""
-    return any(host.secrets.get(name) for name in provider.spec.secrets)
+    return any(not is_dummy_key(host.secrets.get(name)) for name in provider.spec.secrets)

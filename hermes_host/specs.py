@@ -60,10 +60,12 @@ class SecretSpec(msgspec.Struct, frozen=True, kw_only=True):
     """A secret a plugin may ask for. A plugin receives no secret that it does not declare."""
 
     name: str
-    """The environment variable, such as `"OPENROUTER_API_KEY"`."""
+    """The environment variable, such as `"ACME_API_KEY"`."""
     summary: str = ""
     url: str = ""
     """Where a person gets one."""
+    sensitive: bool = True
+    """False for a variable that is not secret, such as an address: it is not hidden where it appears in text."""
 
 
 class SectionSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -199,6 +201,8 @@ class CommandSpec(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     summary: str
     target: str
+    group: str = ""
+    """The heading it stands under in `hermes --help`."""
     priority: int = 0
 
 

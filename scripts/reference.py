@@ -27,6 +27,7 @@ def render() -> dict[str, str]:
     pages = dict(_hook_pages())
     pages["specs.md"] = _module_page("Specs", "hermes_host/specs.py")
     pages["contracts.md"] = _module_page("Contracts", "hermes_host/protocols.py")
+    pages["records.md"] = _module_page("Session records", "hermes_host/records.py")
     pages["contexts.md"] = _module_page("Contexts", "hermes_host/context.py")
     pages["messages.md"] = _module_page("Messages", "hermes_host/messages.py")
     pages["stream.md"] = _module_page("Provider streams", "hermes_host/stream.py")

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hermes_host.messages import Message, Part, Text, ToolCall, ToolResult, tool_message
-from hermes_host.stream import MessageEnded, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from hermes_host.protocols import SessionRecord
+    from hermes_host.records import SessionRecord
+    from hermes_host.stream import MessageEnded
 
 __all__ = [
     "REMOVED",
@@ -22,7 +22,6 @@ __all__ = [
     "open_calls",
     "recorded_state",
     "settle",
-    "usage_of",
     "with_unique_calls",
 ]
 
@@ -49,15 +48,6 @@ def numbered_messages(records: Sequence[SessionRecord]) -> list[tuple[str, Messa
         for record in records
         if record.kind == "message" and record.message is not None and record.id not in removed
     ]
-
-
-def usage_of(records: Iterable[SessionRecord]) -> Usage:
-    """All tokens so far."""
-    total = Usage()
-    for record in records:
-        if record.kind == "turn_finished" and record.usage is not None:
-            total = total + record.usage
-    return total
 
 
 def recorded_state(records: Iterable[SessionRecord]) -> dict[str, dict[str, object]]:

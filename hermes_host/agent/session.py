@@ -10,7 +10,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Literal
 
 from hermes_host.agent.approvals import ApprovalGate
-from hermes_host.agent.history import REMOVED, numbered_messages, recorded_state, settle, usage_of
+from hermes_host.agent.history import REMOVED, numbered_messages, recorded_state, settle
 from hermes_host.agent.prompt import assemble
 from hermes_host.agent.toolbox import Toolbox
 from hermes_host.agent.turn import Turn
@@ -19,16 +19,8 @@ from hermes_host.context import SessionContext
 from hermes_host.dispatch import notify
 from hermes_host.errors import NotFound, SessionError, Unsupported
 from hermes_host.messages import Message, user_message
-from hermes_host.protocols import (
-    Approver,
-    ModelRequest,
-    ModelSettings,
-    Provider,
-    Questioner,
-    SessionInfo,
-    SessionRecord,
-    SessionWriter,
-)
+from hermes_host.protocols import Approver, ModelRequest, ModelSettings, Provider, Questioner, SessionWriter
+from hermes_host.records import SessionInfo, SessionRecord
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -68,7 +60,7 @@ class Session:
         numbered = numbered_messages(records)
         self._messages: list[Message] = [message for _, message in numbered]
         self._record_ids: list[str] = [record_id for record_id, _ in numbered]
-        self.usage: Usage = usage_of(records)
+        self.usage: Usage = writer.info.usage
         self.context = SessionContext(
             writer.info.id,
             directory=writer.info.directory or os.getcwd(),
@@ -299,6 +291,8 @@ class Session:
             await asyncio.wait({self._task}, timeout=INTERRUPT_LIMIT)
         await notify(self.host.plugins, "hermes_session_ended", session=self.context, reason=reason)
         await self.host.release(self)
-        if reason in ("new_session", "deleted"):
+        if reason == "new_session" and self._messages:
             self._writer.end(reason)
         self._writer.close()
+        if not self._messages:
+            self.host.forget(self.id)  # nothing was said: nothing to come back to

@@ -54,6 +54,7 @@ class Toolbox:
         self._questioner = questioner
         self._started = started
         self.emit: Callable[[Event], None] = lambda event: None
+        self._began: dict[str, float] = {}
         self._definitions: tuple[ToolDefinition, ...] | None = None
 
     def use_middleware(self, middleware: Sequence[ToolMiddleware]) -> None:
@@ -77,6 +78,15 @@ class Toolbox:
             self._definitions = tuple(found)
         return self._definitions
 
+    def import_handlers(self) -> None:
+        """Import the code behind every tool, so that no call has to wait for it. Faults wait for the call."""
+        for tool in self._tools.values():
+            for target in filter(None, (tool.spec.assess, tool.spec.target)):
+                try:
+                    self._host.target(tool, target)
+                except PluginError as error:
+                    log.info("preloading failed: %s", error)
+
     def may_run_beside(self, call: ToolCall) -> bool:
         """Whether the call may run beside others."""
         tool = self._tools.get(call.name)
@@ -84,7 +94,7 @@ class Toolbox:
 
     async def run(self, call: ToolCall, *, turn_id: str, deadline: float | None) -> ToolResult:
         """Make one call. Never raises but for cancellation; failures are error results the model can act on."""
-        began = time.monotonic()
+        self._began[call.id] = time.monotonic()
         try:
             output = await self._run(call, turn_id, deadline)
         except HermesError as error:
@@ -95,7 +105,7 @@ class Toolbox:
                 call_id=call.id,
                 name=call.name,
                 result=result,
-                seconds=time.monotonic() - began,
+                seconds=time.monotonic() - self._began.pop(call.id),
                 title=output.title,
                 diff=output.diff,
             )
@@ -116,6 +126,7 @@ class Toolbox:
         context = self._context(call, tool, turn_id, deadline)
         await self._consent(call, tool, arguments, context)
         self._started(call.id)
+        self._began[call.id] = time.monotonic()  # the time a person took to approve is not the tool's
         shown = one_line(str(call.arguments.get(tool.spec.shows, ""))) if tool.spec.shows else ""
         self.emit(ToolStarted(call_id=call.id, name=call.name, arguments=call.arguments, shown=shown))
 

@@ -26,7 +26,7 @@ __all__ = ["config"]
 FAILED = 1
 
 
-@click.group(invoke_without_command=True, epilog="Example: hermes config set model.default openrouter:some-model")
+@click.group(invoke_without_command=True, epilog="Example: hermes config set model.default some-model")
 @click.pass_context
 def config(ctx: click.Context) -> None:
     """Show and change settings. Secrets go to .env, everything else to config.yaml."""
@@ -44,13 +44,15 @@ def config(ctx: click.Context) -> None:
 @json_option
 @pass_host
 def show(host: Host, section: str, everything: bool, origins: bool, as_json: bool) -> None:
-    """Show the settings that differ from the defaults, or all of one SECTION. Secrets are masked."""
-    from hermes_host.config.listing import settings
+    """Show the settings that differ from the defaults and the secrets that are set (masked), or all of one SECTION."""
+    from hermes_host.config.listing import secrets_set, settings
 
     _declare_plugins(host)
     rows = list(settings(host.config, section))
     if not (section or everything):
         rows = [row for row in rows if row.origin != "default"]
+    if not section:
+        rows += secrets_set(host.config)
     if as_json:
         print_json([{"path": row.path, "value": row.value, "origin": row.origin, "where": row.where} for row in rows])
         return
@@ -96,14 +98,17 @@ def check(ctx: click.Context, host: Host, as_json: bool) -> None:
     _declare_plugins(host)
     problems = list(host.config.problems)
     unclaimed = list(host.config.unclaimed)
+    older_names = [change.summary for change in host.config.older_names]
     if as_json:
-        print_json({"problems": problems, "unclaimed": unclaimed})
+        print_json({"problems": problems, "unclaimed": unclaimed, "migrations": older_names})
     else:
         _print_problems(problems)
         if unclaimed:
-            click.echo("Kept for features that no installed plugin brings:")
+            click.echo("Settings of Hermes Agent without an effect here:")
             for each in unclaimed:
                 click.echo(f"  {each.path}: {each.message}")
+        if older_names:
+            click.echo(f"`hermes config migrate` would {'; '.join(older_names)}.")
         if not problems:
             click.echo(f"No problems found in {host.config.file}.")
     if any(problem.level == "error" for problem in problems):
@@ -156,8 +161,8 @@ def set_value(host: Host, key: str, value: str | None, force: bool) -> None:
     command itself can be seen by other users in the list of processes, and stays in the shell's history. So better:
 
     \b
-      hermes config set OPENROUTER_API_KEY -     < key.txt
-      hermes config set OPENROUTER_API_KEY
+      hermes config set EXAMPLE_API_KEY -     < key.txt
+      hermes config set EXAMPLE_API_KEY
 
     Secrets (names that end in _API_KEY, _TOKEN, _SECRET or _PASSWORD, and those plugins declare) go to .env.
     Values are read as YAML: true, 12, [a, b]. A value that begins with - comes after --.

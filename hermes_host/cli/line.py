@@ -230,7 +230,8 @@ class _LineChat:
             session=self.session,
             switch_session=self._switch,
             leave=self._leave,
-            data={"session_options": self._session_options, "clear_screen": self._screen.clear},
+            session_options=self._session_options,
+            data={"clear_screen": self._screen.clear},
         )
         task = asyncio.create_task(self._run_command(command, call))
         if self._work is None and not command.spec.while_busy:

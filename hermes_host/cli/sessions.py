@@ -11,7 +11,7 @@ import click
 
 from hermes_host.cli.application import pass_host
 from hermes_host.cli.listing import ago, count, json_option, moment, print_json, print_table
-from hermes_host.protocols import SessionInfo
+from hermes_host.records import SessionInfo
 from hermes_host.visible import one_line, visible
 
 if TYPE_CHECKING:

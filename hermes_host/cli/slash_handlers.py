@@ -84,7 +84,7 @@ async def resume(call: SlashCall) -> str:
 
 def _options(call: SlashCall) -> dict[str, Any]:
     """What the front end wants given to every session it opens: approver, questioner and the like."""
-    options = call.data.get("session_options", {})
+    options = call.session_options
     return dict(options) if isinstance(options, dict) else {}
 
 

@@ -38,7 +38,7 @@ from __future__ import annotations
 
 from hermes_host.config.configuration import Config
 from hermes_host.config.problems import Problem
-from hermes_host.config.secret import Secret
+from hermes_host.config.secret import Secret, is_dummy_key
 from hermes_host.config.secrets import Secrets
 
-__all__ = ["Config", "Problem", "Secret", "Secrets"]
+__all__ = ["Config", "Problem", "Secret", "Secrets", "is_dummy_key"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, overload
@@ -13,7 +12,7 @@ from hermes_host.config.layers import (
     document_layer,
     lookup,
 )
-from hermes_host.config.original import FEATURES
+from hermes_host.config.original import FEATURES, REPLACED
 from hermes_host.config.paths import join_path, split_path
 from hermes_host.config.problems import Problem, nearest
 from hermes_host.config.reading import Reading
@@ -23,6 +22,7 @@ from hermes_host.errors import HermesError, NotFound
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from hermes_host.config.migrations import Change
     from hermes_host.config.trust import ProjectFile
     from hermes_host.config.view import Decoded, View
 
@@ -39,9 +39,8 @@ _HOST_SECTIONS = {
     "sessions": "SessionsSection",
     "plugins": "PluginsSection",
     "display": "DisplaySection",
-    "toolsets": "Toolsets",
     "platform_toolsets": "PlatformToolsets",
-    "timezone": "Timezone",
+    "auxiliary": "Auxiliary",
 }
 
 
@@ -232,26 +231,32 @@ class Config:
 
     @property
     def unclaimed(self) -> Sequence[Problem]:
-        """Settings of Hermes Agent whose feature no installed plugin brings: they are kept, and do nothing."""
+        """Settings of Hermes Agent that do nothing here, mostly because no installed plugin brings their feature."""
         from hermes_host.config.kinds import kind_at
 
         found = []
-        for path, feature in FEATURES.items():
+        for path in (*FEATURES, *REPLACED):
             section, *rest = path.split(".")
             claimed = any(kind_at(kind, tuple(rest)) is not None for kind in self.kinds(section))
-            for layer in self.layers:
-                if not claimed and path != "_config_version" and lookup(layer.data, (section, *rest)) is not None:
-                    message = (
-                        f"This belongs to {feature}, which no installed plugin brings; it is kept and does nothing."
-                    )
-                    found.append(Problem(path, message, "", "warning", layer.where((section, *rest))))
-                    break
+            holders = [layer for layer in self.layers if lookup(layer.data, (section, *rest)) is not None]
+            if holders and not claimed and path != "_config_version":
+                message = f"This belongs to {FEATURES.get(path)}, which no installed plugin brings."
+                where = holders[0].where((section, *rest))
+                found.append(Problem(path, REPLACED.get(path, message), "It is kept.", "warning", where))
         return found
+
+    @property
+    def older_names(self) -> Sequence[Change]:
+        """What `hermes config migrate` would do, apart from noting the version: the file works as it is."""
+        from hermes_host.config.migrations import changes
+
+        data = next((layer.data for layer in self.layers if layer.origin == "file"), {})
+        return [change for change in changes(data) if change.new_name]
 
     def _unknown_section(self, name: str) -> Iterator[Problem]:
         layer = next(layer for layer in self.layers if name in layer.data)
         where = layer.where((name,))
-        if name in FEATURES:
+        if name in FEATURES or name in REPLACED:
             return
         if name.isupper() or looks_secret(name):
             remedy = f"Move it into {self.secrets.file}: hermes config set {name} -"
@@ -338,7 +343,9 @@ def _importer(target: str) -> Callable[[], Any]:
     def load() -> Any:
         module, _, attribute = target.partition(":")
         if module == _HOST_MODULE:
-            return getattr(importlib.import_module(module), attribute)
+            from hermes_host.config import sections
+
+            return getattr(sections, attribute)
         from hermes_host.plugins import import_foreign
 
         return import_foreign(target)

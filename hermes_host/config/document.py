@@ -7,6 +7,7 @@ setting of type text.
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING, Any, Final
 
@@ -189,21 +190,23 @@ class _Inspection:
 
 
 def _broken(document: Document, error: Exception) -> Problem:
-    where = document.name
-    remedy = "Correct it, or run `hermes config edit`; until then the defaults are used and nothing is written to it."
     if isinstance(error, _Unusable):
-        return Problem(document.name, f"The file cannot be used: {error.message} {error.remedy}".rstrip(), remedy)
-    if not isinstance(error, yaml.YAMLError):
-        return Problem(
-            document.name, "The file cannot be used: it is nested too deeply or holds an impossible value.", remedy
-        )
-    message = f"The file is not valid YAML: {error}."
+        message = f"The file cannot be used: {error.message} {error.remedy}".rstrip()
+    elif isinstance(error, yaml.YAMLError):
+        message = _syntax_error(document.text, error)
+    else:
+        message = "The file cannot be used: it is nested too deeply or holds an impossible value."
+    remedy = "Correct it, or run `hermes config edit`; until then the defaults are used and nothing is written to it."
+    return Problem(os.path.basename(document.name), message, remedy, where=document.name)
+
+
+def _syntax_error(text: str, error: yaml.YAMLError) -> str:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    if mark is not None:
-        where = f"{document.name}, line {mark.line + 1}, column {mark.column + 1}"
-        reason = getattr(error, "problem", None) or getattr(error, "context", None) or "it cannot be read"
-        message = f"The file is not valid YAML: {reason}.{_excerpt(document.text, mark.line, mark.column)}"
-    return Problem(document.name, message, remedy, where=where)
+    if mark is None:
+        return f"The file is not valid YAML: {error}."
+    reason = getattr(error, "problem", None) or getattr(error, "context", None) or "it cannot be read"
+    place = f"line {mark.line + 1}, column {mark.column + 1}"
+    return f"The file is not valid YAML ({place}): {reason}.{_excerpt(text, mark.line, mark.column)}"
 
 
 def _excerpt(text: str, line: int, column: int) -> str:

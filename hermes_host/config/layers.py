@@ -18,7 +18,7 @@ Origin = Literal["default", "file", "project", "environment", "command line"]
 Path = tuple[str, ...]
 
 _PREFIX = "HERMES__"
-_PLAIN_WORD = re.compile(r"(?:[A-Za-z_/]|\.\.?(?=/|$))[A-Za-z0-9_./+@:%-]*")
+_PLAIN_WORD = r"(?:[A-Za-z_/]|\.\.?(?=/|$))[A-Za-z0-9_./+@:%-]*"
 _WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False, "null": None}
 
 
@@ -104,7 +104,7 @@ def scalar(text: str) -> Any:
     """The text read as a YAML value; the text itself where it is none. Plain words and numbers need no parser."""
     if text.lower() in _WORDS:
         return _WORDS[text.lower()]
-    if not text.strip() or _PLAIN_WORD.fullmatch(text):
+    if not text.strip() or re.fullmatch(_PLAIN_WORD, text):
         return text
     if re.fullmatch(r"[-+]?(?:0|[1-9][0-9]*)", text):
         return int(text)

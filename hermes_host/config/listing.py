@@ -15,7 +15,7 @@ from hermes_host.config.secret import Secret, is_secret_key
 if TYPE_CHECKING:
     from hermes_host.config.configuration import Config
 
-__all__ = ["KnownSetting", "Setting", "known_settings", "leaves", "masked", "settings"]
+__all__ = ["KnownSetting", "Setting", "known_settings", "leaves", "masked", "secrets_set", "settings"]
 
 Path = tuple[str, ...]
 
@@ -57,6 +57,13 @@ def settings(config: Config, section: str = "") -> Iterator[Setting]:
             for path, leaf in leaves(value, (name,)):
                 dotted = join_path(path)
                 yield Setting(dotted, masked(path, leaf), config.origin(dotted), config.where(dotted))
+
+
+def secrets_set(config: Config) -> Iterator[Setting]:
+    """The secrets that are set, masked."""
+    for name in config.secrets.names():
+        origin = config.secrets.origin(name)
+        yield Setting(name, "***", origin, str(config.secrets.file) if origin == ".env" else f"${name}")
 
 
 def known_settings(config: Config) -> Iterator[KnownSetting]:

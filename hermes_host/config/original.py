@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["ENVIRONMENT", "FEATURES"]
+__all__ = ["ENVIRONMENT", "FEATURES", "REPLACED"]
 
 ENVIRONMENT: Final = {
     "HERMES_INFERENCE_PROVIDER": "model.provider",
     "HERMES_MODEL": "model.default",
     "HERMES_MAX_ITERATIONS": "agent.max_turns",
-    "HERMES_TIMEZONE": "timezone",
     "TERMINAL_ENV": "terminal.backend",
     "TERMINAL_CWD": "terminal.cwd",
     "TERMINAL_TIMEOUT": "terminal.timeout",
@@ -20,6 +19,10 @@ ENVIRONMENT: Final = {
 FEATURES: Final = {
     "_config_version": "the format of this file",
     "known_plugin_toolsets": "the tool configurator",
+    "timezone": "cron",
+    "model.api_mode": "the providers' wire formats",
+    "model.context_length": "the model catalogue",
+    "agent.tool_use_enforcement": "prompt guidance",
     "agent.personalities": "personalities",
     "agent.verbose": "verbose logging",
     "agent.prefill_messages_file": "prefilled messages",
@@ -39,7 +42,6 @@ FEATURES: Final = {
     "terminal.ssh_user": "the SSH terminal",
     "terminal.ssh_port": "the SSH terminal",
     "terminal.ssh_key": "the SSH terminal",
-    "terminal.persistent_shell": "the terminal (this host's shells always keep their state)",
     "terminal.sandbox_dir": "container terminals",
     "terminal.scratch_dir": "container terminals",
     "terminal.disk_warning_gb": "container terminals",
@@ -50,7 +52,6 @@ FEATURES: Final = {
     "display.resume_display": "the full-screen terminal interface",
     "display.busy_input_mode": "the full-screen terminal interface",
     "display.bell_on_complete": "the full-screen terminal interface",
-    "display.show_cost": "cost display",
     "display.skin": "skins",
     "display.tool_progress_command": "the messaging gateway",
     "display.background_process_notifications": "the messaging gateway",
@@ -77,7 +78,6 @@ FEATURES: Final = {
     "signal": "Signal",
     "matrix": "Matrix",
     "mattermost": "Mattermost",
-    "command_allowlist": "remembered approvals",
     "quick_commands": "quick commands",
     "personalities": "personalities",
     "security": "content scanning",
@@ -99,3 +99,11 @@ FEATURES: Final = {
 
 They are kept in the file and cause no complaint; a plugin that declares the name takes it over.
 """
+
+REPLACED: Final = {
+    "toolsets": "`platform_toolsets` says which tools each surface has.",
+    "command_allowlist": "Remembered approvals are listed by `hermes approvals`; the old list never had an effect.",
+    "terminal.persistent_shell": "Shells always keep their state.",
+    "display.show_cost": "It never had an effect.",
+}
+"""Settings of Hermes Agent that do nothing here, and why; kept in the file like those of `FEATURES`."""

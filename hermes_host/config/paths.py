@@ -12,16 +12,18 @@ if TYPE_CHECKING:
 
 __all__ = ["join_path", "split_path"]
 
-_PART = re.compile(r'(?:"([^"]+)"|([^."]+))(\.|$)')
+_PART = r'(?:"([^"]+)"|([^."]+))(\.|$)'
 
 
 def split_path(path: str) -> tuple[str, ...]:
     """The parts of a dotted path. Raises `ConfigError` when it is not one."""
+    if '"' not in path and all(path.split(".")):
+        return tuple(path.split("."))
     parts = []
     position = 0
-    while match := _PART.match(path, position):
+    while match := re.match(_PART, path[position:]):
         parts.append(match[1] or match[2])
-        position = match.end()
+        position += match.end()
         if not match[3]:
             break
     if not parts or position != len(path) or path.endswith("."):

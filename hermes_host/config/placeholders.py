@@ -9,8 +9,9 @@ from typing import Any
 
 __all__ = ["Unset", "expand", "first_unset", "is_placeholder", "placeholder_name", "written_out"]
 
-_PLACEHOLDER = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
-_WHOLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+# Compiled at first use (`re` keeps them): most files have no placeholder.
+_PLACEHOLDER = r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}"
+_WHOLE = r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ def _expand_text(text: str, variable: Callable[[str], str]) -> str | Unset:
             return ""
         return found
 
-    expanded = _PLACEHOLDER.sub(replacement, text)
+    expanded = re.sub(_PLACEHOLDER, replacement, text)
     return Unset(missing[0], text) if missing else expanded
 
 
@@ -70,10 +71,10 @@ def written_out(value: Any) -> Any:
 
 def placeholder_name(value: Any) -> str:
     """The variable's name when the value is one placeholder and nothing else, else an empty string."""
-    match = _WHOLE.fullmatch(value) if isinstance(value, str) else None
+    match = re.fullmatch(_WHOLE, value) if isinstance(value, str) else None
     return match[1] if match else ""
 
 
 def is_placeholder(value: Any) -> bool:
     """Whether the value is text that holds a placeholder."""
-    return isinstance(value, str) and _PLACEHOLDER.search(value) is not None
+    return isinstance(value, str) and re.search(_PLACEHOLDER, value) is not None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -35,5 +34,7 @@ class Problem:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """The known name that was most likely meant, or an empty string."""
+    import difflib
+
     matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return matches[0] if matches else ""

@@ -22,6 +22,9 @@ SHORTEST = 8
 """Shorter values are left alone: they occur in innocent text by chance."""
 
 
+_SHORTEST_LINE = 16
+
+
 class Redaction:
     """A set of known values, compiled once. `values` maps each value to the name it is shown by (may be empty)."""
 
@@ -30,8 +33,9 @@ class Redaction:
         for value, name in values.items():
             if len(value) >= SHORTEST:
                 label = f"[secret {name}]" if name else "[secret]"
-                for form in _forms(value):
-                    self._labels.setdefault(form, label)
+                for part in (value, *_lines(value)):
+                    for form in _forms(part):
+                        self._labels.setdefault(form, label)
         self._forms = sorted(self._labels)
         # Longest first, so that a secret which begins with another one is taken out whole.
         longest_first = sorted(self._labels, key=len, reverse=True)
@@ -96,6 +100,12 @@ class Redactor:
         """End the stream; gives what was held back."""
         rest, self._held = self._held, ""
         return self._redaction().apply(rest)
+
+
+def _lines(value: str) -> Iterator[str]:
+    """The telling lines of a value with several, such as a private key: it may be printed line by line."""
+    if "\n" in value:
+        yield from (line for line in value.split("\n") if len(line) >= _SHORTEST_LINE and not line.startswith("---"))
 
 
 def _forms(value: str) -> Iterator[str]:

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["Secret", "is_secret_key", "mask_line"]
+__all__ = ["Secret", "is_dummy_key", "is_secret_key", "mask_line"]
 
+# Compiled at first use (`re` keeps them): most starts need none of these.
 _WORDS = r"(?:(?:api|access|secret|private|auth|signing|encryption)[_-]?key|token|secret|password|passwd|authorization)"
-_KEY = re.compile(rf"(?i)(?:^|.*[_-]){_WORDS}")
-_LINE = re.compile(rf"(?i)(^.*?{_WORDS}[\"']?\s*[:=]).*")
+_KEY = rf"(?i)(?:^|.*[_-]){_WORDS}"
+_LINE = rf"(?i)(^.*?{_WORDS}[\"']?\s*[:=]).*"
 
 
 def is_secret_key(key: str) -> bool:
     """Whether a key of a mapping names a secret, such as `api_key`; for settings whose type is not known."""
-    return _KEY.fullmatch(key) is not None
+    return re.fullmatch(_KEY, key) is not None
 
 
 def mask_line(line: str) -> str:
     """A line of YAML as it may be shown: what follows a key that names a secret is masked."""
-    return _LINE.sub(r"\1 ***", line)
+    return re.sub(_LINE, r"\1 ***", line)
 
 
 class Secret:
@@ -57,3 +58,12 @@ class Secret:
 
     def __reduce__(self) -> str | tuple[object, ...]:
         raise TypeError("A Secret is not pickled: reveal() it where it is used.")
+
+
+_PLACEHOLDERS = frozenset({"changeme", "change-me", "dummy", "placeholder", "your-api-key", "your_api_key"})
+
+
+def is_dummy_key(value: str) -> bool:
+    """Whether a value stands for no key: `***`, `changeme`, `dummy` and the like, or fewer than four characters."""
+    text = value.strip()
+    return len(text) < 4 or text.lower() in _PLACEHOLDERS or set(text) == {"*"}

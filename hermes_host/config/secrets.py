@@ -6,7 +6,7 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING
 
-from hermes_host.config import dotenv, files
+from hermes_host.config import files
 from hermes_host.config.problems import Problem
 from hermes_host.errors import ConfigError
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Secrets", "belongs_in_env_file", "looks_secret"]
 
-_SECRET_NAME = re.compile(r"[A-Z][A-Z0-9_]*_(?:API_KEY|TOKEN|SECRET|PASSWORD)")
+_SECRET_NAME = re.compile(r"(?:[A-Z][A-Z0-9_]*_)?(?:API_KEY|ACCESS_KEY|SECRET_KEY|TOKEN|SECRET|PASSWORD|PASSPHRASE)")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def looks_secret(name: str) -> bool:
-    """Whether a variable of that name holds a secret: upper case, ending in _API_KEY, _TOKEN, _SECRET or _PASSWORD."""
-    return _SECRET_NAME.fullmatch(name) is not None
+    """Whether a variable of that name holds a secret: upper case, ending in `_API_KEY`, `_TOKEN` or alike."""
+    return re.fullmatch(_SECRET_NAME, name) is not None
 
 
 def belongs_in_env_file(name: str) -> bool:
@@ -96,6 +96,8 @@ class Secrets:
 
     def set(self, name: str, value: str) -> None:
         """Write the secret into `.env`, mode 0600; other lines stay as they are. Raises `ConfigError`."""
+        from hermes_host.config import dotenv
+
         self.check(name, value)
         with files.locked(self.file):
             text = files.read_text(self.file) or ""
@@ -105,7 +107,9 @@ class Secrets:
     @staticmethod
     def check(name: str, value: str) -> None:
         """Raise `ConfigError` when `set` would refuse this name or value."""
-        if not _VARIABLE.fullmatch(name):
+        from hermes_host.config import dotenv
+
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
             raise ConfigError(
                 f"{name!r} is not the name of a variable.", remedy="Use letters, digits and _, such as EXAMPLE_API_KEY."
             )
@@ -114,6 +118,8 @@ class Secrets:
 
     def unset(self, name: str) -> None:
         """Take the secret out of `.env`; without effect where it is not there."""
+        from hermes_host.config import dotenv
+
         with files.locked(self.file):
             text = files.read_text(self.file) or ""
             changed = dotenv.without(text, name)
@@ -177,6 +183,8 @@ class Secrets:
             return {}
         if text is None:
             return {}
+        from hermes_host.config import dotenv
+
         if self.file.stat().st_mode & 0o077:
             self._problems.append(
                 problem("Other users of this machine may read it.", f"Run: chmod 600 {self.file}", level="warning")

@@ -17,8 +17,6 @@ __all__ = [
     "PluginsSection",
     "SessionsSection",
     "TerminalSection",
-    "Timezone",
-    "Toolsets",
 ]
 
 _PROJECT = {"project": True}
@@ -36,15 +34,11 @@ class ModelSection(msgspec.Struct, frozen=True, kw_only=True):
     ] = ""
     provider: Annotated[str, Meta(description="The provider; empty or `auto`: the first one that can be used.")] = ""
     base_url: Annotated[
-        str, Meta(description="The address of an OpenAI-compatible endpoint, without a path's end.")
+        str, Meta(description="The address of an endpoint that speaks chat completions, up to /v1.")
     ] = ""
     api_key: Annotated[
         Secret, Meta(description="The key for base_url, and for nothing else; best a placeholder such as ${MY_KEY}.")
     ] = Secret()
-    api_mode: Annotated[str, Meta(description="The wire format the endpoint speaks; empty: the provider's own.")] = ""
-    context_length: Annotated[
-        int, Meta(description="The model's context in tokens; 0: as the provider says.", ge=0)
-    ] = 0
 
 
 class AgentSection(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,10 +53,6 @@ class AgentSection(msgspec.Struct, frozen=True, kw_only=True):
         Literal["", "none", "minimal", "low", "medium", "high", "xhigh"],
         Meta(description="How much the model is to think; empty: the model's own default.", extra=_PROJECT),
     ] = ""
-    tool_use_enforcement: Annotated[
-        bool | Literal["auto"] | list[str],
-        Meta(description="Whether the prompt insists on using tools: true, false, auto, or parts of model names."),
-    ] = "auto"
 
 
 class TerminalSection(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,10 +105,6 @@ PlatformToolsets = Annotated[
     dict[str, list[str]], Meta(description="The toolsets of each surface, such as `cli: [file, terminal]`.")
 ]
 
-Toolsets = Annotated[
-    list[str], Meta(description="The toolsets of surfaces without an entry in platform_toolsets; empty: their default.")
-]
-
 
 class AuxiliaryTask(msgspec.Struct, frozen=True, kw_only=True):
     """The model for one kind of side work."""
@@ -133,11 +119,6 @@ Auxiliary = Annotated[
     Meta(description="Models for side work by task: vision, compression, title, session_search, web_extract …"),
 ]
 
-Timezone = Annotated[
-    str,
-    Meta(description="The time zone the model is told, such as Europe/Berlin; empty: this machine's.", extra=_PROJECT),
-]
-
 HOST_SECTIONS: dict[str, Any] = {
     "model": ModelSection,
     "agent": AgentSection,
@@ -146,8 +127,6 @@ HOST_SECTIONS: dict[str, Any] = {
     "sessions": SessionsSection,
     "plugins": PluginsSection,
     "display": DisplaySection,
-    "toolsets": Toolsets,
     "platform_toolsets": PlatformToolsets,
     "auxiliary": Auxiliary,
-    "timezone": Timezone,
 }

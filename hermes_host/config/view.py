@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hermes_host.config.decode import Candidate, Decoder
 from hermes_host.config.kinds import default_of, fields_of, normalise, project_part, struct_in
 from hermes_host.config.layers import Layer, lookup, merge
-from hermes_host.config.original import FEATURES
+from hermes_host.config.original import FEATURES, REPLACED
 from hermes_host.config.paths import join_path
 from hermes_host.config.placeholders import expand
 from hermes_host.config.problems import Problem
@@ -66,7 +66,7 @@ class View:
             return Decoded(kind() if struct_in(kind) is kind else default_of(kind), (), (), {})
         also_known = [name for other in others if struct_in(other) for name in fields_of(struct_in(other))]
         prefix = f"{self.name}."
-        also_known += [path.removeprefix(prefix) for path in FEATURES if path.startswith(prefix)]
+        also_known += [path.removeprefix(prefix) for path in (*FEATURES, *REPLACED) if path.startswith(prefix)]
         decoder = Decoder(self)
         value = decoder.section(kind, self.merged, (self.name,), also_known=also_known)
         return Decoded(value, decoder.problems, decoder.invalid, decoder.passed_over)

@@ -9,7 +9,7 @@ from hermes_host.config import edit, files
 from hermes_host.config.document import Document, read
 from hermes_host.config.kinds import fields_of, kind_at, struct_in
 from hermes_host.config.layers import document_layer, lookup
-from hermes_host.config.original import FEATURES
+from hermes_host.config.original import FEATURES, REPLACED
 from hermes_host.config.paths import join_path, split_path
 from hermes_host.config.problems import nearest
 from hermes_host.config.view import View
@@ -56,7 +56,11 @@ class Writer:
         check_writable(self._config)
         with files.locked(self._config.file):
             document = self._document()
-            files.write_private(self._config.file, edit.without(document, self._existing(document, parts)))
+            target = self._existing(document, parts)
+            section = document.data.get(parts[0])
+            if len(parts) == 2 and target[1] == self._shorthand(parts[0]) and _is_plain(section):
+                target = parts[:1]
+            files.write_private(self._config.file, edit.without(document, target))
 
     def _document(self) -> Document:
         document = read(str(self._config.file), files.read_text(self._config.file) or "")
@@ -69,7 +73,7 @@ class Writer:
         kinds = config.kinds(parts[0])
         if any(kind_at(kind, parts[1:]) is not None for kind in kinds):
             return
-        if parts[0] in FEATURES or join_path(parts[:2]) in FEATURES:
+        if {parts[0], join_path(parts[:2])} & {*FEATURES, *REPLACED}:
             return
         if not kinds:
             known = [declaration.section for declaration in config.declarations]
@@ -85,13 +89,18 @@ class Writer:
         """Where the value goes in this file, and what is written there: shorthands and older names are respected."""
         parts = self._existing(document, parts)
         section = document.data.get(parts[0])
-        short = next((name for kind in self._config.kinds(parts[0]) if (name := _shorthand(kind))), "")
-        is_plain = not isinstance(value, (Mapping, list)) and value is not None
-        if short and len(parts) == 1 and is_plain and isinstance(section, Mapping):
+        short = self._shorthand(parts[0])
+        if short and len(parts) == 1 and _is_plain(value) and isinstance(section, Mapping):
             return (parts[0], short), value
-        if short and len(parts) == 2 and section is not None and not isinstance(section, (Mapping, list)):
+        if short and len(parts) == 2 and _is_plain(section):
             return (parts[:1], value) if parts[1] == short else (parts[:1], {short: section, parts[1]: value})
         return parts, value
+
+    def _shorthand(self, section: str) -> str:
+        """The setting that a plain value in place of the section means; empty where there is none."""
+        structs = [struct for kind in self._config.kinds(section) if (struct := struct_in(kind)) is not None]
+        names = [field.name for struct in structs for field in fields_of(struct).values() if field.shorthand]
+        return names[0] if names else ""
 
     def _existing(self, document: Document, parts: Path) -> Path:
         """The path with a key's older name where the file has that one, and today's name otherwise."""
@@ -125,6 +134,5 @@ class Writer:
         return found
 
 
-def _shorthand(kind: Any) -> str:
-    struct = struct_in(kind)
-    return next((field.name for field in fields_of(struct).values() if field.shorthand), "") if struct else ""
+def _is_plain(value: Any) -> bool:
+    return value is not None and not isinstance(value, (Mapping, list))

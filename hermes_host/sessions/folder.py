@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from hermes_host.protocols import SessionInfo, SessionRecord
+    from hermes_host.records import SessionInfo, SessionRecord
 
 __all__ = ["SessionFolder", "unusable"]
 

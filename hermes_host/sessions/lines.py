@@ -14,7 +14,7 @@ import msgspec
 
 from hermes_host.errors import SessionError
 from hermes_host.messages import decode_message, encode_message
-from hermes_host.protocols import SessionInfo, SessionRecord
+from hermes_host.records import SessionInfo, SessionRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from hermes_host.messages import Message, Text, ToolResult
-from hermes_host.protocols import SearchHit
+from hermes_host.records import SearchHit
 from hermes_host.sessions.lines import decode_record, is_info
 
 if TYPE_CHECKING:

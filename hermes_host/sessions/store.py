@@ -13,7 +13,7 @@ import msgspec
 
 from hermes_host.context import private_directory
 from hermes_host.errors import NotFound, SessionError
-from hermes_host.protocols import SearchHit, SessionInfo, SessionRecord
+from hermes_host.records import SearchHit, SessionInfo, SessionRecord
 from hermes_host.sessions.folder import SessionFolder, unusable
 from hermes_host.sessions.lines import encode_info, without_continuation
 from hermes_host.sessions.summary import Summary

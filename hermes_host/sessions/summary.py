@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from hermes_host.messages import Message, decode_message
-from hermes_host.protocols import SessionInfo, SessionRecord
+from hermes_host.records import SessionInfo, SessionRecord
 from hermes_host.sessions.lines import INFO_START, committed_length, decode_info, is_info
 from hermes_host.sessions.titles import printable
 from hermes_host.stream import Usage

@@ -17,7 +17,7 @@ from hermes_host.sessions.summary import INFO_INTERVAL, Summary, advance, read_s
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hermes_host.protocols import SessionInfo, SessionRecord
+    from hermes_host.records import SessionInfo, SessionRecord
 
 __all__ = ["JsonlSessionWriter", "create_file", "lock", "open_locked"]
 

@@ -15,7 +15,7 @@ import pytest
 
 from hermes_host.errors import SessionError
 from hermes_host.messages import Message, user_message
-from hermes_host.protocols import SessionRecord
+from hermes_host.records import SessionRecord
 from hermes_host.testing.contract import Contract
 
 if TYPE_CHECKING:

@@ -34,7 +34,8 @@ from hermes_host.messages import (
     tool_message,
     user_message,
 )
-from hermes_host.protocols import SessionRecord, SessionStore
+from hermes_host.protocols import SessionStore
+from hermes_host.records import SessionRecord
 from hermes_host.stream import Usage
 from hermes_host.testing.session_processes import SessionStoreProcesses, message_record
 

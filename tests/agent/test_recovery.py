@@ -122,3 +122,30 @@ async def test_a_session_in_use_elsewhere_is_refused(tmp_path: Path) -> None:
         session = await one.start()
         with pytest.raises(SessionError):
             await two.resume(session.id)
+
+
+async def test_a_conversation_in_which_nothing_was_said_leaves_nothing_behind(tmp_path: Path) -> None:
+    async with StandInHost(tmp_path / "home") as host:
+        host.script("one")
+        spoken = await host.start()
+        await events_of(spoken.run("hi"))
+        silent = await host.start()
+        await silent.close()
+        await spoken.close()
+        assert [info.id for info in host.sessions.list()] == [spoken.id]
+        host.forget(spoken.id)
+        assert not host.sessions.list()
+        assert not list((tmp_path / "home").rglob(f"*{spoken.id}*"))
+
+
+async def test_a_fork_counts_its_own_tokens(tmp_path: Path) -> None:
+    async with StandInHost(tmp_path / "home") as host:
+        host.script("one")
+        session = await host.start()
+        await events_of(session.run("hi"))
+        writer = host.sessions.fork(session.id)
+        writer.close()
+        fork = await host.resume(writer.info.id)
+        assert session.usage.output > 0
+        assert fork.usage.output == 0
+        assert [message.text for message in fork.messages] == ["hi", "one"]

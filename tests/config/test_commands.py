@@ -21,7 +21,7 @@ from hermes_host.cli import entry
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-HERMES = Path(sys.executable).with_name("hermes")
+HERMES = str(Path(sys.executable).with_name("hermes"))
 CANARY = "canary-0123456789"
 
 
@@ -70,7 +70,7 @@ def hermes(
 
     def run(*arguments: str, stdin: str = "", code: int = 0, **more: str) -> Result:
         with monkeypatch.context() as patch:
-            for name in [name for name in os.environ if name.startswith(("HERMES", "TERMINAL", "EDITOR", "VISUAL"))]:
+            for name in set(os.environ) - {"PYTEST_CURRENT_TEST", "VIRTUAL_ENV"}:
                 patch.delenv(name)
             for name, value in {**environ, **more}.items():
                 patch.setenv(name, value)
@@ -171,6 +171,7 @@ def test_a_secret_goes_from_standard_input_to_the_env_file(hermes: Any, home: Pa
     assert stat.S_IMODE((home / ".env").stat().st_mode) == 0o600
     assert not (home / "config.yaml").exists()
     assert hermes("get", "SOME_API_KEY").stdout == "***\n"
+    assert hermes("show").stdout.split()[-3:] == ["SOME_API_KEY", "***", ".env"]
     script = "import sys; from pathlib import Path; from hermes_host.config import Secrets\n"
     script += "sys.stdout.write(Secrets(Path(sys.argv[1]), {}).get('SOME_API_KEY'))"
     read = subprocess.run([sys.executable, "-c", script, home], capture_output=True, check=True)
@@ -252,6 +253,7 @@ def test_paths_are_printed_for_scripts(hermes: Any, home: Path) -> None:
 
 def test_a_migration_shows_its_difference_once(hermes: Any, home: Path) -> None:
     (home / "config.yaml").write_text("terminal: {env_type: local}  # c\n", encoding="utf-8")
+    assert "would rename terminal.env_type" in hermes("check").stdout
     assert "+terminal: {backend: local}  # c" in hermes("migrate", "--dry-run").stdout
     assert "terminal.env_type to terminal.backend" in hermes("migrate").stdout
     assert len(list(home.glob("config.yaml.before-*"))) == 1

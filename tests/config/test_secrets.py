@@ -139,6 +139,13 @@ def test_a_secret_that_begins_with_another_is_taken_out_whole(tmp_path: Path) ->
     assert secrets.redact("12345678abcdef 12345678") == "[secret B_TOKEN] [secret A_TOKEN]"
 
 
+def test_a_value_of_several_lines_is_taken_out_line_by_line(tmp_path: Path) -> None:
+    key = "-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n-----END KEY-----\n"
+    secrets = Secrets(tmp_path, {"SOME_SECRET": key})
+    assert secrets.redact("2: MIIEvQIBADANBgkqhkiG9w0BAQEFAASC") == "2: [secret SOME_SECRET]"
+    assert secrets.redact(f"<{key}>") == "<[secret SOME_SECRET]>"
+
+
 def test_a_stream_without_secrets_is_never_held_back(tmp_path: Path) -> None:
     redactor = Secrets(tmp_path, {}).redactor()
     assert [redactor.feed(text) for text in ("a", "bc")] == ["a", "bc"]

@@ -107,6 +107,9 @@ def test_shorthands_and_older_names_are_respected(config: Config) -> None:
     assert text(config) == "weather:  # here\n  place: Oslo\n  days: 2\n"
     config.set("weather", "Bonn")
     assert text(config) == "weather:  # here\n  place: Bonn\n  days: 2\n"
+    config.file.write_text("weather: Rome\nagent: {}\n", encoding="utf-8")
+    config.unset("weather.place")
+    assert text(config) == "agent: {}\n"
     config.file.write_text("weather: {town: Rome}\n", encoding="utf-8")
     config.set("weather.place", "Oslo")
     assert text(config) == "weather: {town: Oslo}\n"

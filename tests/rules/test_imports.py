@@ -16,6 +16,7 @@ PUBLIC_HOST_MODULES = {
     "hermes_host.frontends",
     "hermes_host.messages",
     "hermes_host.protocols",
+    "hermes_host.records",
     "hermes_host.sessions",
     "hermes_host.specs",
     "hermes_host.stream",

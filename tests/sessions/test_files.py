@@ -14,7 +14,7 @@ import pytest
 
 from hermes_host.context import PluginContext
 from hermes_host.errors import NotFound, SessionError
-from hermes_host.protocols import SessionRecord
+from hermes_host.records import SessionRecord
 from hermes_host.sessions import JsonlSessionStore, connect
 from hermes_host.sessions.summary import INFO_INTERVAL
 from hermes_host.specs import SessionStoreSpec

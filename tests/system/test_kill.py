@@ -87,7 +87,31 @@ async def until_held(run: Run) -> None:
 
 
 async def until_in_tool(run: Run) -> None:
-    await asyncio.to_thread((run.workspace / "started.fifo").read_text, "utf-8")
+    # Opened for reading and writing, so that opening it waits for nobody.
+    descriptor = os.open(run.workspace / "started.fifo", os.O_RDWR | os.O_NONBLOCK)
+    try:
+        await ready(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+async def ready(descriptor: int) -> None:
+    """Wait until there is something to read, or until the other end is gone."""
+    loop = asyncio.get_running_loop()
+    seen = loop.create_future()
+    loop.add_reader(descriptor, lambda: seen.done() or seen.set_result(None))
+    try:
+        await seen
+    finally:
+        loop.remove_reader(descriptor)
+
+
+async def alive_until(process: asyncio.subprocess.Process, reached: Awaitable[None]) -> None:
+    """Wait for the moment, and fail with what the process said when it ends before."""
+    moment = asyncio.ensure_future(reached)
+    end = asyncio.ensure_future(process.communicate())
+    await asyncio.wait({moment, end}, return_when=asyncio.FIRST_COMPLETED)
+    assert moment.done(), end.result()
 
 
 CALL = chat(
@@ -113,7 +137,7 @@ async def test_a_process_killed_at_any_step_resumes_whole_and_repeats_nothing(po
     async with asyncio.timeout(50), ModelServer(script) as server:
         run = Run(tmp_path, server)
         first = await run.hermes("chat", "-Q", "-q", "please do it", "--provider", "custom", "-m", "test-model")
-        await reached(run)
+        await alive_until(first, reached(run))
         os.kill(first.pid, signal.SIGKILL)
         await first.wait()
         assert run.effects == effects
@@ -141,18 +165,10 @@ async def test_a_tool_killed_with_the_host_leaves_no_process_behind(tmp_path: Pa
     async with asyncio.timeout(50), ModelServer([CALL]) as server:
         run = Run(tmp_path, server)
         process = await run.hermes("chat", "-Q", "-q", "do it", "--provider", "custom", "-m", "test-model")
-        await until_in_tool(run)
+        await alive_until(process, until_in_tool(run))
+        # The tool's `cat` waits at the reading end; this end is told when the last reader is gone.
+        writing = os.open(run.workspace / "wait.fifo", os.O_WRONLY)
         os.kill(process.pid, signal.SIGKILL)
         await process.wait()
-        # The shell holds the FIFO's reading end; when it is gone, opening for writing without waiting is refused.
-        fifo = run.workspace / "wait.fifo"
-        while _has_reader(fifo):
-            await asyncio.sleep(0.01)
-
-
-def _has_reader(fifo: Path) -> bool:
-    try:
-        os.close(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
-    except OSError:
-        return False
-    return True
+        await ready(writing)
+        os.close(writing)

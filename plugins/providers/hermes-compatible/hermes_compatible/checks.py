@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hermes_compatible.endpoint import is_placeholder
 from hermes_compatible.plugin import hermes_providers
 from hermes_compatible.settings import Settings
+from hermes_host.config import is_dummy_key
 from hermes_host.protocols import CheckResult
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ async def keys(context: PluginContext) -> Iterable[CheckResult]:
     for spec in hermes_providers({}):
         for name in spec.secrets:
             value = context.secret(name)
-            if value and is_placeholder(value):
+            if value and is_dummy_key(value):
                 results.append(_placeholder(spec, name))
             elif value:
                 ready.append(spec.name)

@@ -12,7 +12,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from hermes_compatible.preset import Preset, Quirks, preset_of
 from hermes_compatible.settings import CustomProvider, Override, Settings
-from hermes_host.errors import AuthFailed, ConfigError, PluginError
+from hermes_host.config import is_dummy_key
+from hermes_host.errors import AuthFailed, ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,9 +21,8 @@ if TYPE_CHECKING:
     from hermes_host.context import PluginContext
     from hermes_host.specs import ProviderSpec
 
-__all__ = ["Endpoint", "is_placeholder", "resolve"]
+__all__ = ["Endpoint", "resolve"]
 
-_PLACEHOLDERS = frozenset({"***", "changeme", "change-me", "dummy", "placeholder", "your-api-key", "your_api_key"})
 _OPENAI_HOST = "api.openai.com"
 
 
@@ -44,12 +44,6 @@ class Endpoint:
     ca_bundle: str = ""
     models: tuple[tuple[str, int], ...] = ()
     """Models the user listed, with their context length or 0."""
-
-
-def is_placeholder(value: str) -> bool:
-    """Whether a value stands for no key: `***`, `changeme`, `dummy` and the like, or fewer than four characters."""
-    text = value.strip()
-    return len(text) < 4 or text.lower() in _PLACEHOLDERS or set(text) == {"*"}
 
 
 def resolve(context: PluginContext, spec: ProviderSpec) -> Endpoint:
@@ -136,17 +130,11 @@ def _custom(context: PluginContext, settings: Settings, spec: ProviderSpec, pres
 
 
 def _model_section(context: PluginContext) -> tuple[str, str]:
-    """`model.base_url` and `model.api_key`, which belong to the host; empty where the host does not lend them."""
-    try:
-        from hermes_host.config.sections import ModelSection
-    except ImportError:
-        return "", ""
-    try:
-        section = context.section(ModelSection, "model")
-    except (PluginError, KeyError):
-        return "", ""
-    key = getattr(section, "api_key", "")
-    return getattr(section, "base_url", ""), key if isinstance(key, str) else key.reveal()
+    """`model.base_url` and `model.api_key` of the host's own section, which this plugin declares that it reads."""
+    from hermes_host.config.sections import ModelSection
+
+    section = context.section(ModelSection, "model")
+    return section.base_url, section.api_key.reveal()
 
 
 def _named(context: PluginContext, spec: ProviderSpec, preset: Preset) -> Endpoint:
@@ -205,7 +193,7 @@ def _variable(context: PluginContext, name: str) -> str:
 
 def _usable(value: str) -> str:
     text = value.strip()
-    return "" if is_placeholder(text) else text
+    return "" if is_dummy_key(text) else text
 
 
 def _checked(address: str, provider: str) -> str:

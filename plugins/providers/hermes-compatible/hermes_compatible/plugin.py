@@ -22,6 +22,7 @@ def hermes_plugin_info() -> PluginInfo:
         sections=(
             SectionSpec(name="compatible", target="hermes_compatible.settings:Settings"),
             SectionSpec(name="custom_providers", target="hermes_compatible.settings:CustomProviders"),
+            SectionSpec(name="model", target="hermes_host.config.sections:ModelSection"),
         ),
         secrets=tuple(_secrets()),
     )
@@ -79,7 +80,9 @@ def _secrets() -> Iterable[SecretSpec]:
         for name in spec.secrets:
             yield SecretSpec(name=name, summary=f"Key for {spec.name}", url=spec.url)
         if spec.options["url_variable"]:
-            yield SecretSpec(name=spec.options["url_variable"], summary=f"Another base URL for {spec.name}")
+            yield SecretSpec(
+                name=spec.options["url_variable"], summary=f"Another base URL for {spec.name}", sensitive=False
+            )
 
 
 def _preset(

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from hermes_compatible.checks import keys
-from hermes_compatible.endpoint import Endpoint, is_placeholder, resolve
+from hermes_compatible.endpoint import Endpoint, resolve
 from hermes_compatible.plugin import hermes_providers
 from hermes_compatible.provider import connect
 
-from hermes_host.config import Secret
+from hermes_host.config import Secret, is_dummy_key
 from hermes_host.config.sections import ModelSection
 from hermes_host.context import PluginContext
 from hermes_host.errors import AuthFailed, ConfigError
@@ -76,7 +76,7 @@ def test_the_first_variable_with_a_real_key_is_taken(endpoint: Resolve) -> None:
     "value", ["", "***", "********", "changeme", "CHANGEME", "dummy", "abc", "  x  ", "your-api-key"]
 )
 def test_placeholders_count_as_no_key(value: str, endpoint: Resolve) -> None:
-    assert is_placeholder(value)
+    assert is_dummy_key(value)
     with pytest.raises(AuthFailed):
         endpoint("groq", GROQ_API_KEY=value)
 

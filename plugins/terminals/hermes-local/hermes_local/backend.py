@@ -30,7 +30,10 @@ __all__ = ["LocalBackend", "LocalTerminal", "connect", "find_shell"]
 
 def connect(context: PluginContext, spec: TerminalSpec) -> LocalBackend:
     """The target of the spec: starts nothing yet."""
-    return LocalBackend(context.section(Settings, "local"))
+    from hermes_host.config.sections import TerminalSection
+
+    passthrough = context.section(TerminalSection, "terminal").env_passthrough
+    return LocalBackend(context.section(Settings, "local"), passthrough=passthrough)
 
 
 def find_shell(settings: Settings) -> str:
@@ -56,8 +59,17 @@ def _reading_a_script(shell: str, script: str) -> tuple[Sequence[str], str]:
 class LocalBackend:
     """Terminals that run commands on this machine, as this user, without isolation."""
 
-    def __init__(self, settings: Settings | None = None, *, environ: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        passthrough: Sequence[str] = (),
+        environ: dict[str, str] | None = None,
+    ) -> None:
+        """`passthrough` names variables of `environ` (by default this process's) that commands may see besides the
+        harmless ones, such as `GITHUB_TOKEN`."""
         self._settings = settings if settings is not None else Settings()
+        self._passthrough = tuple(passthrough)
         self._environ = environ
         self._environment: dict[str, str] | None = None
         self._shell = ""
@@ -110,8 +122,7 @@ class LocalBackend:
 
     async def _make_environment(self) -> dict[str, str]:
         environ = self._environ if self._environ is not None else dict(os.environ)
-        passthrough = self._settings.env_passthrough
-        environment = scrubbed(environ, passthrough)
+        environment = scrubbed(environ, self._passthrough)
         environment.setdefault("HOME", home_directory())
         if self._settings.login_shell:
             shell = environment.get("SHELL") or "/bin/sh"
@@ -124,7 +135,7 @@ class LocalBackend:
                 ) from error
             # Start-up files are the user's own, so what they export is meant for commands; except what reads like a
             # secret and was not listed.
-            environment = {**environment, **scrubbed(found, passthrough)}
+            environment = {**environment, **scrubbed(found, self._passthrough)}
         return environment
 
 

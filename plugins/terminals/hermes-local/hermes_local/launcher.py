@@ -41,20 +41,15 @@ class Launcher:
 
         Raises `FileNotFoundError` and other `OSError`s, with the program or the directory as `filename`.
         """
-        loop = asyncio.get_running_loop()
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)
         plumbing = Plumbing(stdin, script, pty)
         try:
-            process = Process(loop, ours, plumbing)
-            await self._send([theirs.fileno(), *plumbing.given])
+            control = await self._hand_over(plumbing)
         except BaseException:
-            ours.close()
             plumbing.close()
             raise
         finally:
-            theirs.close()
             plumbing.close_given()
+        process = Process(asyncio.get_running_loop(), control, plumbing)
         try:
             await process.begin(cwd, argv, env)
         except OSError as error:
@@ -66,6 +61,18 @@ class Launcher:
             process.abandon()
             raise
         return process
+
+    async def _hand_over(self, plumbing: Plumbing) -> socket.socket:
+        """Give the command's side to a keeper; gives the socket that leads to it."""
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        with theirs:
+            try:
+                await self._send([theirs.fileno(), *plumbing.given])
+            except BaseException:
+                ours.close()
+                raise
+        return ours
 
     async def _send(self, descriptors: list[int]) -> None:
         for attempt in (1, 2):
@@ -91,16 +98,20 @@ class Launcher:
         ours.setblocking(False)
         code = "import sys; sys.path.append(sys.argv[1]); from hermes_local.warden import main; main()"
         folder = str(Path(__file__).parent.parent)
-        with theirs:
-            self._warden = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-c", code, folder, str(os.getpid())],
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env={},
-                cwd="/",
-                start_new_session=True,
-            )
+        try:
+            with theirs:
+                self._warden = subprocess.Popen(
+                    [sys.executable, "-I", "-S", "-c", code, folder, str(os.getpid())],
+                    stdin=theirs.fileno(),
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    env={},
+                    cwd="/",
+                    start_new_session=True,
+                )
+        except OSError:
+            ours.close()
+            raise
         self._requests = ours
 
     def close(self) -> None:

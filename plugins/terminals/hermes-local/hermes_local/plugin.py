@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 def hermes_plugin_info() -> PluginInfo:
     return PluginInfo(
         summary="Run commands and keep files on this machine",
-        sections=(SectionSpec(name="local", target="hermes_local.settings:Settings"),),
+        sections=(
+            SectionSpec(name="local", target="hermes_local.settings:Settings"),
+            SectionSpec(name="terminal", target="hermes_host.config.sections:TerminalSection"),
+        ),
     )
 
 

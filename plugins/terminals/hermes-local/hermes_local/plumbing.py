@@ -52,8 +52,10 @@ class Plumbing:
 
     def _open_terminal(self) -> None:
         outer, inner = os.openpty()
-        self.given += [inner, os.dup(inner), os.dup(inner)]
         self.outputs[outer] = 1
+        self.given.append(inner)
+        for _ in range(2):
+            self.given.append(os.dup(inner))
         os.set_blocking(outer, False)
         self.input = os.dup(outer)
         termios.tcsetwinsize(outer, _WINDOW)
@@ -85,8 +87,12 @@ def _file_with(data: bytes) -> int:
     else:
         with tempfile.TemporaryFile() as file:
             descriptor = os.dup(file.fileno())
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
-    os.lseek(descriptor, 0, os.SEEK_SET)
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(descriptor, view) :]
+        os.lseek(descriptor, 0, os.SEEK_SET)
+    except BaseException:
+        os.close(descriptor)
+        raise
     return descriptor

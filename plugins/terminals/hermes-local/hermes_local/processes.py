@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import marshal
 import os
@@ -59,7 +58,7 @@ class Process:
         self._held = 0
         self._waiter: asyncio.Future[None] | None = None
         self._said = b""
-        self._failure: OSError | None = None
+        self._failure: BaseException | None = None
         self._cwd = ""
         self._started = False
         self._code: int | None = None
@@ -93,6 +92,7 @@ class Process:
             raise self._failure
         if self._plumbing.input >= 0:
             self._feeding = self._loop.create_task(self._feed())
+            self._feeding.add_done_callback(self._fed)
 
     async def events(self, timeout: float | None) -> AsyncIterator[Output | Exited]:
         """The output as it comes, then the end. Leaving early kills the process tree and waits for that."""
@@ -105,6 +105,8 @@ class Process:
                     self._held -= len(output.data)
                     yield output
                 self._resume()
+                if self._failure is not None:
+                    raise self._failure
                 if self._complete:
                     break
                 await self._wait()
@@ -152,6 +154,8 @@ class Process:
         """Nobody reads the events any more. Background children may still write: their output goes nowhere."""
         if self._feeding is not None:
             self._feeding.cancel()
+        else:
+            self._close_input()
         self._queue.clear()
         self._held = 0
         self._discarding = True
@@ -297,9 +301,17 @@ class Process:
         except OSError as error:
             if error.errno != errno.EIO:
                 raise
-        finally:
-            with contextlib.suppress(OSError):
-                os.close(self._plumbing.input)
+
+    def _fed(self, feeding: asyncio.Task[None]) -> None:
+        # Not in the task itself: one that is cancelled before its first step runs no `finally`.
+        self._close_input()
+        if not feeding.cancelled():
+            self._failure = feeding.exception()
+            self._wake()
+
+    def _close_input(self) -> None:
+        if self._plumbing.input >= 0:
+            os.close(self._plumbing.input)
             self._plumbing.input = -1
 
     async def _write(self, data: bytes) -> None:

@@ -10,8 +10,6 @@ __all__ = ["Settings"]
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How commands run on this machine."""
 
-    env_passthrough: list[str] = []
-    """Names of environment variables commands may see besides the harmless ones, such as `GITHUB_TOKEN`."""
     login_shell: bool = False
     """Take the environment of commands from the login shell (`$SHELL -l`), once, before the first command."""
     shell: str = ""

@@ -39,8 +39,8 @@ async def test_commands_get_known_harmless_variables_only() -> None:
 
 
 async def test_a_listed_variable_passes() -> None:
-    settings = Settings(env_passthrough=["GITHUB_TOKEN", "NOT_SET"])
-    async with LocalBackend(settings, environ={**BASE, **SECRETS}).open("key", "/") as terminal:
+    backend = LocalBackend(passthrough=["GITHUB_TOKEN", "NOT_SET"], environ={**BASE, **SECRETS})
+    async with backend.open("key", "/") as terminal:
         assert await variables(terminal) == {**BASE, "TERM": "dumb", "PWD": "/", "GITHUB_TOKEN": "canary"}
 
 

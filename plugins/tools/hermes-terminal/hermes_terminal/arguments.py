@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 __all__ = ["ProcessArguments", "TerminalArguments"]
 
@@ -17,7 +17,7 @@ class TerminalArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 
     command: Annotated[str, Meta(min_length=1)]
     background: Annotated[bool, Meta(description="Return at once with a session_id")] = False
-    timeout: Annotated[int, Meta(ge=1, le=MAX_SECONDS, description="Seconds, in the foreground")] = 180
+    timeout: Annotated[int, Meta(ge=1, le=MAX_SECONDS, description="Seconds, in the foreground")] | UnsetType = UNSET
     workdir: Annotated[str, Meta(description="Directory to change to first")] = ""
     pty: Annotated[bool, Meta(description="For programs that need a terminal")] = False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hermes_host.errors import NotFound
@@ -26,7 +27,7 @@ async def assess_terminal(arguments: TerminalArguments, call: ToolContext) -> As
     """Judge a command before it runs."""
     shell = await call.shell()
     place = await _place(call, shell.terminal)
-    directory = posixpath.normpath(posixpath.join(shell.directory, arguments.workdir))
+    directory = await shell.terminal.resolve(posixpath.join(shell.directory, arguments.workdir))
     judgement = judge(arguments.command, place, directory=directory)
     judgement = await _follow_links(judgement, place, shell.terminal)
     shown = arguments.command
@@ -61,9 +62,9 @@ async def assess_process(arguments: ProcessArguments, call: ToolContext) -> Asse
 
 
 async def _place(call: ToolContext, terminal: Terminal) -> Place:
-    """The session's place, with links in its own path resolved."""
+    """The session's place, with links in the paths of workspace and host resolved."""
     workspace = await terminal.resolve(call.session.directory or terminal.directory)
-    return Place(workspace, terminal.home, str(call.plugin.home))
+    return Place(workspace, terminal.home, await terminal.resolve(str(call.plugin.home)))
 
 
 async def _follow_links(judgement: Judgement, place: Place, terminal: Terminal) -> Judgement:
@@ -72,10 +73,9 @@ async def _follow_links(judgement: Judgement, place: Place, terminal: Terminal) 
         return judgement
     if len(judgement.written) > _MAX_RESOLVED:
         return Judgement("ask", "It changes too many files to look at each.", judgement.written)
+    place = replace(place, home=await terminal.resolve(place.home)) if judgement.written else place
     for path in judgement.written:
         real = await terminal.resolve(path)
-        if real == path:
-            continue
         why = protected(real, place)
         if why:
             return Judgement(

@@ -19,6 +19,7 @@ from hermes_terminal.shell.syntax import parse
 __all__ = ["Judgement", "judge"]
 
 _MAX_DEPTH = 8
+_MAX_STEPS = 10_000
 _SECRET_MARKS = (
     "ssh",
     "gnupg",
@@ -67,6 +68,7 @@ class Judge:
     programs: set[str] = field(default_factory=set)
     understood: bool = True
     depth: int = 0
+    steps: int = 0
 
     def add(self, verdict: Verdict, reason: str) -> None:
         """Note a finding."""
@@ -88,6 +90,11 @@ class Judge:
 
     def node(self, node: Node, state: State) -> None:
         """Judge a command; `state` is changed as running it would change it."""
+        self.steps += 1
+        if self.steps > _MAX_STEPS:
+            self.understood = False
+            self.add("ask", "It is too complicated to be judged.")
+            return
         if isinstance(node, Simple):
             self._simple(node, state)
         elif isinstance(node, Function):
@@ -232,7 +239,11 @@ def judge(text: str, place: Place, *, directory: str | None = "") -> Judgement:
     except Unreadable as error:
         return Judgement("ask", f"The command cannot be judged: {error}.", readable=False)
     judge = Judge(place)
-    judge.node(script, State(directories=(start,)))
+    try:
+        judge.node(script, State(directories=(start,)))
+    except RecursionError:
+        judge.understood = False
+        judge.add("ask", "It is nested too deeply to be judged.")
     worst = Finding("allow", "")
     for finding in judge.findings:
         worst = stricter(worst, finding)

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hermes_host import hookimpl
-from hermes_host.specs import CheckSpec, PluginInfo, PromptSectionSpec, SlashCommandSpec, ToolsetSpec, ToolSpec
+from hermes_host.specs import (
+    CheckSpec,
+    PluginInfo,
+    PromptSectionSpec,
+    SectionSpec,
+    SlashCommandSpec,
+    ToolsetSpec,
+    ToolSpec,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -14,7 +22,10 @@ if TYPE_CHECKING:
 @hookimpl
 def hermes_plugin_info() -> PluginInfo:
     """Say what the plugin is."""
-    return PluginInfo(summary="Run commands and background processes, judged on a parsed syntax tree")
+    return PluginInfo(
+        summary="Run commands and background processes, judged on a parsed syntax tree",
+        sections=(SectionSpec(name="terminal", target="hermes_host.config.sections:TerminalSection"),),
+    )
 
 
 @hookimpl

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hermes_host.config.sections import TerminalSection
 from hermes_host.errors import ToolError
 from hermes_host.protocols import ToolOutput
 from hermes_terminal.notes import clip, exit_note, finish, sudo_note
@@ -47,7 +48,8 @@ async def terminal(arguments: TerminalArguments, call: ToolContext) -> ToolOutpu
 async def _run(arguments: TerminalArguments, shell: Shell, call: ToolContext) -> ToolOutput:
     before = shell.directory
     remaining = call.remaining
-    timeout = float(arguments.timeout) if remaining is None else min(arguments.timeout, max(1.0, remaining - _GRACE))
+    wanted = arguments.timeout or call.plugin.section(TerminalSection, "terminal").timeout
+    timeout = float(wanted) if remaining is None else min(wanted, max(1.0, remaining - _GRACE))
     result = await shell.run(
         arguments.command,
         timeout=timeout,

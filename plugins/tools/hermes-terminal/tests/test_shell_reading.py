@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -295,6 +296,22 @@ def test_deep_nesting_is_refused_and_not_followed_for_ever() -> None:
     for _ in range(5):
         script = f"eval {script!r}" if "'" not in script else "eval " + script.replace("'", "'\\''").join("''")
     assert judge(script, PLACE).verdict in ("allow", "ask")
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "env " * 2400 + "ls",
+        "for i in a; do cd x; " * 40 + "rm -r y" + "; done" * 40,
+        "{a,b}" * 1000,
+        "f() { " * 400 + "ls" + "; }" * 400,
+    ],
+    ids=["wrappers", "loops", "braces", "functions"],
+)
+def test_no_script_keeps_the_judge_busy_for_long(script: str) -> None:
+    begun = time.process_time()
+    assert judge(script, PLACE).verdict == "ask"
+    assert time.process_time() - begun < 5
 
 
 def test_functions_know_their_bodies() -> None:

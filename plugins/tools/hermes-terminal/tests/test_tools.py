@@ -249,6 +249,24 @@ async def test_a_link_is_judged_by_where_it_leads(conversation: Conversation, tm
         assert (await conversation.assess(command)).verdict == verdict, command
 
 
+async def test_a_home_directory_behind_a_link_is_protected_too(
+    conversation: Conversation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alias = tmp_path / "alias"
+    alias.symlink_to(tmp_path)
+    monkeypatch.setenv("HOME", str(alias))
+    await conversation.run("ln -s ../.bashrc rc")
+    for command in ("echo x >> rc", "echo x >> ~/.bashrc", f"echo x >> {tmp_path}/.bashrc"):
+        assert (await conversation.assess(command)).verdict == "deny", command
+
+
+async def test_a_link_as_the_workspace_is_the_place_it_leads_to(conversation: Conversation, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(conversation.context.directory)
+    conversation.context.directory = str(tmp_path / "link")
+    assert (await conversation.assess("mkdir build && rm -r build && echo x > y")).verdict == "allow"
+    assert (await conversation.assess("cd .. && rm -r work")).verdict == "ask"
+
+
 async def test_what_is_shown_is_the_exact_command(conversation: Conversation) -> None:
     command = "git push  --force\t# really"
     assessment = await conversation.assess(command)

@@ -58,6 +58,8 @@ def _declare(case: Case, arguments: Arguments) -> None:
     _hides_code(case, arguments)
     if arguments.given("-n") and case.name not in ("export", "unset"):
         case.ask("It gives a variable a second name.")
+    if case.name == "unset":
+        _names_variables(case, arguments.rest)
     for word in arguments.rest:
         name, equals, value = word.text.partition("=")
         if UNKNOWN in name:

@@ -268,7 +268,7 @@ PROGRAMS: dict[str, Program] = {
         asks={"--filter": "It runs a program for every piece."}, writes="-f", valued="-l -b -n -a", then=_split
     ),
     "patch": Program(asks={"-o": "It writes another file."}, valued="-p -i -d", writes="-o -r", then=_patch),
-    "mktemp": Program(),
+    "mktemp": Program(valued="-p --tmpdir --suffix", then=_each_written),
     "mkfifo mknod": Program(always="It makes a special file."),
     "trash gio": Program(always="It moves files to the wastebasket."),
 }

@@ -56,12 +56,14 @@ class Program:
         for option, reason in self.asks.items():
             if arguments.given(option):
                 case.ask(reason)
+        made = set(case.state.made)
         for option in self.writes.split():
             for value in arguments.values(option):
                 case.write(value)
             if arguments.given(option) and not arguments.values(option):
                 case.ask(f"{case.name!r} writes a file.")
         if self.runs:
+            case.state.made &= made  # what is built from the project is the project's
             case.runs_from(case.arguments)
             case.runs_project()
         if self.commands is not None:

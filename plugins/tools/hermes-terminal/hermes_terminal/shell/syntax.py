@@ -31,6 +31,8 @@ _WORDS = names(
 )
 _EXPRESSIONS = names("binary_expression unary_expression parenthesized_expression negation_expression")
 _TEST_OPERATORS = names("&& || ! ( ) = == != =~ < > -a -o")
+_ENDS_KEYWORD = ("", *" \t\n;&|()<>")
+_BEFORE_BRACE = (b" ", b"\t", b"\n", b";", b"&", b")")
 _SEPARATORS = frozenset({";", "\n", ";;"})
 
 
@@ -140,8 +142,7 @@ class Builder:
         words: list[Word] = []
         for child in node.children:
             if child.type in skip or child.type in _SEPARATORS:
-                if self.text(child).strip() != child.type.strip():
-                    raise Unreadable("part of it is not understood")
+                self._check_token(child)
                 if child.type == ";;" and ";;" not in skip:
                     raise Unreadable("it is no complete shell script")
             elif child.type == "&":
@@ -213,6 +214,17 @@ class Builder:
                     raise Unreadable("part of it is not understood")
             position = child.end_byte
         if self.slice(position, node.end_byte).replace("\\\n", "").strip(blanks):
+            raise Unreadable("part of it is not understood")
+
+    def _check_token(self, node: TreeNode) -> None:
+        """A keyword is one only as a word of its own: `then{` and `[[{` are other words to the shell."""
+        kind = node.type.strip()
+        after = self.after(node)
+        alone = not (kind.isalpha() and after not in _ENDS_KEYWORD) and not (
+            kind in ("{", "!") and after not in " \t\n"
+        )
+        begins = self.source[max(0, node.start_byte - 1) : node.start_byte]
+        if self.text(node).strip() != kind or not alone or (kind == "}" and begins not in _BEFORE_BRACE):
             raise Unreadable("part of it is not understood")
 
     def _check_comment(self, node: TreeNode) -> None:
@@ -288,6 +300,7 @@ class Builder:
         return name, Word(words[0].text, nested=words[0].nested)
 
     def _function(self, node: TreeNode) -> Function:
+        self.check_gaps(node)
         name = next(child for child in node.children if child.type == "word")
         bodies = [child for child in node.children if child.type not in ("word", "function", "(", ")")]
         if len(bodies) != 1:
@@ -332,6 +345,7 @@ class Builder:
     def _counting_loop(self, node: TreeNode) -> Compound:
         nested: list[Node] = []
         parts: list[Node] = []
+        self.check_gaps(node)
         for child in node.children:
             if child.type in ("do_group", "compound_statement"):
                 parts.append(self.command(child))

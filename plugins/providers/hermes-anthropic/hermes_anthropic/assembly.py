@@ -222,13 +222,18 @@ class Assembler:
         """Let through what there is of the current block, and of those after it as far as they are their turn."""
         while self._current < len(self._blocks):
             block = self._blocks[self._current]
+            complete = block.done and not self._may_be_cut(block)
             if block.kind is not None:
-                self._give(block, block.kind, events)
-            if not block.done:
+                self._give(block, block.kind, events, complete=complete)
+            if not complete:
                 return
             self._current += 1
 
-    def _give(self, block: _Block, kind: PartKind, events: list[ProviderEvent]) -> None:
+    def _may_be_cut(self, block: _Block) -> bool:
+        """Whether a call without text is the last thing so far: only the stop reason tells if its text was lost."""
+        return block.type == "tool_use" and not block.pieces and block is self._blocks[-1] and not self.stop_reason
+
+    def _give(self, block: _Block, kind: PartKind, events: list[ProviderEvent], *, complete: bool) -> None:
         index = len(self._parts)
         # The vendor opens text blocks that stay empty; such a part would be refused when it is sent back.
         if not block.started and (block.pieces or kind != "text"):
@@ -237,7 +242,7 @@ class Assembler:
         while block.given < len(block.pieces):
             events.append(PartDelta(index, block.pieces[block.given]))
             block.given += 1
-        if block.done and block.started:
+        if complete and block.started:
             part = self._part(block, kind)
             events.append(PartEnded(index, part))
             self._parts.append(part)

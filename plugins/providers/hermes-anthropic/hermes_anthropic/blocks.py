@@ -87,7 +87,7 @@ def _has_content(part: Any) -> bool:
     return isinstance(part, Media) or (isinstance(part, Text) and bool(part.text.strip()))
 
 
-def _content_block(part: Text | Media, *, own: bool) -> Block:
+def _content_block(part: Any, *, own: bool) -> Block:
     if isinstance(part, Text):
         return {"type": "text", "text": part.text}
     data = part.data or _file(part.url, own=own)

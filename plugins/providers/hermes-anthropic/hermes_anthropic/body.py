@@ -1,9 +1,9 @@
 """Request bodies, put together from bytes that are encoded once.
 
-A body is ``{"model": …, "tools": […], "system": […], "messages": […]`` + settings + ``}``, the order in which the vendor
-caches. Every message is encoded once and its bytes are kept as long as its conversation goes on, so that a request costs
-the same at its hundredth message as at its second. Apart from the cache marks, each request begins with the bytes of
-the one before it.
+A body is ``{"model": …, "tools": […], "system": […], "messages": […]`` + settings + ``}``, the order in which the
+vendor caches. Every message is encoded once and its bytes are kept as long as its conversation goes on, so that a
+request costs the same at its hundredth message as at its second. Apart from the cache marks, each request begins with
+the bytes of the one before it.
 
 The marks (`cache_control`) are at most four: the last tool, the system prompt, the end of this request, and the end of
 the request before it. The last is where the cache was written; without its mark the vendor looks back 20 blocks only,
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["BodyBuilder"]
 
 _Kept = dict[int, tuple[Message, EncodedMessage]]
+_Place = tuple[str, str, str]
 
 _encode = msgspec.json.encode
 _CONVERSATIONS = 64
@@ -38,17 +39,17 @@ _KEPT_BYTES = 64 * 1024 * 1024
 class BodyBuilder:
     """Builds the bodies of one provider's requests.
 
-    `cache` is how long prompts are cached, or `off`; `display` how thoughts are shown; `bind` whether the beta that drops
-    thoughts which no longer fit may be used.
+    `cache` is how long prompts are cached, or `off`; `display` how thoughts are shown; `bind` whether the beta that
+    drops thoughts which no longer fit may be used.
     """
 
     def __init__(self, *, cache: str = "5m", display: str = "summarized", bind: bool = False) -> None:
         self._mark = _mark(cache)
         self._display = display
         self._bind = bind
-        self._conversations: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
-        self._sizes: dict[tuple[str, str], int] = {}
-        self._heads: OrderedDict[str, tuple[tuple[Any, ...], bytes]] = OrderedDict()
+        self._conversations: OrderedDict[_Place, _Kept] = OrderedDict()
+        self._sizes: dict[_Place, int] = {}
+        self._heads: OrderedDict[_Place, tuple[tuple[Any, ...], bytes]] = OrderedDict()
 
     def build(self, request: ModelRequest, continued: Sequence[dict[str, Any]] = ()) -> bytes:
         """The body of a request; `continued` holds the blocks of an answer that was paused and is to go on."""
@@ -62,7 +63,8 @@ class BodyBuilder:
     def _head(self, request: ModelRequest) -> bytes:
         """Everything up to the first message; kept while what it is made of stays."""
         made_of = (request.model, request.system, request.tools)
-        kept = self._heads.get(request.session_id)
+        place = _place(request)
+        kept = self._heads.get(place)
         if kept is not None and kept[0][:2] == made_of[:2] and kept[0][2] is made_of[2]:
             return kept[1]
         head = b'{"model":' + _encode(request.model)
@@ -72,13 +74,13 @@ class BodyBuilder:
         if request.system.strip():
             head += b',"system":[' + self._marked(_encode({"type": "text", "text": request.system})) + b"]"
         head += b',"messages":['
-        self._heads[request.session_id] = (made_of, head)
+        self._heads[place] = (made_of, head)
         if len(self._heads) > _CONVERSATIONS:
             self._heads.popitem(last=False)
         return head
 
     def _messages(self, request: ModelRequest) -> Iterable[EncodedMessage]:
-        place = (request.session_id, request.model)
+        place = _place(request)
         before = self._conversations.get(place, {})
         now: _Kept = {}
         for message in request.messages:
@@ -89,7 +91,7 @@ class BodyBuilder:
         self._keep(place, now)
         return [now[id(message)][1] for message in request.messages]
 
-    def _keep(self, place: tuple[str, str], kept: _Kept) -> None:
+    def _keep(self, place: _Place, kept: _Kept) -> None:
         """Keep the bytes of the conversations used last, within bounds; the others are encoded anew when they go on."""
         self._conversations[place] = kept
         self._conversations.move_to_end(place)
@@ -124,6 +126,11 @@ class BodyBuilder:
         return generation_fields(
             request.model, request.settings, display=self._display, tools=bool(request.tools), bind=self._bind
         )
+
+
+def _place(request: ModelRequest) -> _Place:
+    """What is kept together: thoughts are encoded for one model only, and side work has other messages."""
+    return request.session_id, request.model, request.purpose
 
 
 def _ends_of_requests(turns: Sequence[Turn]) -> Sequence[Turn]:

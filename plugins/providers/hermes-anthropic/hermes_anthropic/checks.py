@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hermes_anthropic.endpoint import KEY_NAMES, is_placeholder, resolve
+from hermes_anthropic.settings import Settings
 from hermes_host.errors import AuthFailed, ConfigError
 from hermes_host.protocols import CheckResult
 
@@ -36,7 +37,7 @@ async def key(context: PluginContext) -> Iterable[CheckResult]:
     except ConfigError as error:
         return [CheckResult(name=_NAME, status="error", detail=error.message, remedy=error.remedy)]
     except AuthFailed as error:
-        status = "ok" if "ANTHROPIC_API_KEY" in error.message else "warning"
-        detail = "no key is set" if status == "ok" else error.message
-        return [CheckResult(name=_NAME, status=status, detail=detail, remedy=error.remedy)]
+        if not context.section(Settings, "anthropic").base_url:
+            return [CheckResult(name=_NAME, status="ok", detail="no key is set")]
+        return [CheckResult(name=_NAME, status="warning", detail=error.message, remedy=error.remedy)]
     return [CheckResult(name=_NAME, status="ok", detail=f"{endpoint.key_name} is set, for {endpoint.base_url}")]

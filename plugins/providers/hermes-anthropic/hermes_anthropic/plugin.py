@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from hermes_host import hookimpl
 from hermes_host.specs import CheckSpec, PluginInfo, ProviderSpec, SecretSpec, SectionSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _KEYS_URL = "https://platform.claude.com/settings/keys"
 

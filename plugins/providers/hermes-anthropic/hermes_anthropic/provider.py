@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from hermes_anthropic.answer import Answer, FailedInStream
 from hermes_anthropic.body import BodyBuilder
@@ -14,6 +14,7 @@ from hermes_anthropic.effort import BINDING_BETA
 from hermes_anthropic.endpoint import Endpoint, resolve
 from hermes_anthropic.failures import failed_answer, failed_in_stream, transport_failure
 from hermes_anthropic.sdk import ClientMaker
+from hermes_anthropic.traits import traits_of
 from hermes_host.errors import ConnectionLost, InvalidResponse
 from hermes_host.protocols import ModelInfo
 
@@ -51,9 +52,8 @@ class AnthropicProvider:
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         settings = endpoint.settings
-        self._bodies = BodyBuilder(
-            cache=settings.cache, display=settings.thinking_display, bind=self._uses_binding(endpoint)
-        )
+        # Only the vendor itself is sure to know a beta; gateways refuse what they do not know.
+        self._bodies = BodyBuilder(cache=settings.cache, display=settings.thinking_display, bind=endpoint.is_vendor)
         self._clients = ClientMaker(endpoint)
 
     def __repr__(self) -> str:
@@ -86,15 +86,7 @@ class AnthropicProvider:
 
         client = await self._clients.client()
         try:
-            return [
-                ModelInfo(
-                    id=model.id,
-                    name=model.display_name or "",
-                    context=model.max_input_tokens or 0,
-                    max_output=model.max_tokens or 0,
-                )
-                async for model in client.models.list()
-            ]
+            return [_info(model) async for model in client.models.list()]
         except anthropic.APIStatusError as error:
             raise self._failed(error, "") from error
         except anthropic.APIConnectionError as error:
@@ -120,7 +112,7 @@ class AnthropicProvider:
 
         response: httpx2.Response | None = None
         try:
-            response = await self._send(client, body, _left(deadline))
+            response = await self._send(client, request.model, body, _left(deadline))
             async with aclosing(response.aiter_bytes()) as pieces:
                 async for piece in pieces:
                     for event in answer.feed(piece):
@@ -142,7 +134,7 @@ class AnthropicProvider:
             if response is not None:
                 await response.aclose()
 
-    async def _send(self, client: anthropic.AsyncAnthropic, body: bytes, seconds: float) -> httpx2.Response:
+    async def _send(self, client: anthropic.AsyncAnthropic, model: str, body: bytes, seconds: float) -> httpx2.Response:
         """Post a body that is encoded already: the SDK's own method would encode the whole conversation each time."""
         import anthropic
         import httpx2
@@ -151,18 +143,19 @@ class AnthropicProvider:
         timeout = httpx2.Timeout(
             min(seconds, settings.read_timeout), connect=min(seconds, settings.connect_timeout), write=min(seconds, 60)
         )
-        return await client.post(
+        response: Any = await client.post(
             "/v1/messages",
             content=body,
             cast_to=httpx2.Response,
-            options={"headers": self._headers(), "timeout": timeout},
+            options={"headers": self._headers(model), "timeout": timeout},
             stream=True,
             stream_cls=anthropic.AsyncStream[Any],
         )
+        return cast("httpx2.Response", response)
 
-    def _headers(self) -> dict[str, str]:
+    def _headers(self, model: str) -> dict[str, str]:
         headers = {"accept": "text/event-stream", "accept-encoding": "identity"}
-        if self._uses_binding(self.endpoint):
+        if self.endpoint.is_vendor and traits_of(model).binds_thinking:
             headers["anthropic-beta"] = ",".join([*self.endpoint.settings.betas, BINDING_BETA])
         return headers
 
@@ -170,10 +163,15 @@ class AnthropicProvider:
         response = error.response
         return failed_answer(self.endpoint, model, response.status_code, response.headers, response.content)
 
-    @staticmethod
-    def _uses_binding(endpoint: Endpoint) -> bool:
-        """Only the vendor itself is sure to know the beta; gateways refuse what they do not know."""
-        return endpoint.is_vendor
+
+def _info(model: anthropic.types.ModelInfo) -> ModelInfo:
+    """The vendor's entry in the host's terms. Gateways list little more than the id."""
+    return ModelInfo(
+        id=model.id,
+        name=getattr(model, "display_name", None) or "",
+        context=getattr(model, "max_input_tokens", None) or 0,
+        max_output=getattr(model, "max_tokens", None) or 0,
+    )
 
 
 def _left(deadline: float | None) -> float:

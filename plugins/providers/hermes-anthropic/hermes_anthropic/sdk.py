@@ -44,10 +44,13 @@ class ClientMaker:
         return await asyncio.shield(asyncio.wrap_future(self._made))
 
     async def aclose(self) -> None:
-        """Close the client, where there is one; the next call of `client` makes another."""
+        """Close the client, where there is one; the next call of `client` makes another.
+
+        An import that is still going on is not waited for: its client has no connections yet.
+        """
         made, self._made = self._made, None
-        if made is not None:
-            await (await asyncio.wrap_future(made)).close()
+        if made is not None and made.done() and made.exception() is None:
+            await made.result().close()
 
     def _run(self, made: Future[anthropic.AsyncAnthropic]) -> None:
         try:

@@ -1,8 +1,8 @@
 """What the models can do that a request must respect, as data.
 
-Sources: https://platform.claude.com/docs/en/about-claude/models/overview and the pages on thinking, effort and preserved
-thinking, read in November 2026. A model is found by the longest beginning of its name, so that dated names share an
-entry with their alias.
+Sources: https://platform.claude.com/docs/en/about-claude/models/overview and the pages on thinking, effort and
+preserved thinking, as of November 2026. A model is found by the longest beginning of its name, so that dated names
+share an entry with their alias.
 """
 
 from __future__ import annotations

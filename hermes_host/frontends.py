@@ -22,6 +22,8 @@ class FrontendOptions:
     """The first message; with it and no terminal the front end answers once and leaves."""
     model: str = ""
     provider: str = ""
+    reasoning: str = ""
+    """How much the model is to think, one of the levels of `ModelSettings.reasoning`."""
     toolsets: tuple[str, ...] | None = None
     """None: the platform's; empty: no tools at all."""
     resume: str = ""
@@ -44,6 +46,8 @@ class SlashCall:
     switch_session: Callable[[Session], Awaitable[None]] | None = None
     """Go on with another session; the old one is closed by the front end."""
     leave: Callable[[], None] | None = None
+    show_reasoning: Callable[[bool], None] | None = None
+    """Show or hide what the model thinks, from now on."""
     submit: Callable[[str], None] | None = None
     """Send a message as if the user had typed it, when the command is done."""
     session_options: dict[str, Any] = field(default_factory=dict)

@@ -9,6 +9,8 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Literal
 
+import msgspec
+
 from hermes_host.agent.approvals import ApprovalGate
 from hermes_host.agent.history import REMOVED, numbered_messages, recorded_state, settle
 from hermes_host.agent.prompt import assemble
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
     from hermes_host.stream import ProviderEvent, Usage
 
 __all__ = ["Session"]
+
+SETTINGS = "host.settings"
+"""The state record with what was set for this conversation alone."""
 
 INTERRUPT_LIMIT = 0.8
 """Seconds a turn gets to end after an interrupt, before it is left behind."""
@@ -69,7 +74,8 @@ class Session:
             recorded_state=recorded_state(records),
         )
         self.system: str = str(self.context.recorded("host.prompt").get("system", ""))
-        self.settings = ModelSettings(reasoning=host.config.section("agent").reasoning_effort or "")
+        reasoning = self.context.recorded(SETTINGS).get("reasoning") or host.config.section("agent").reasoning_effort
+        self.settings = msgspec.convert({"reasoning": reasoning}, ModelSettings)
         self.steering: deque[str] = deque()
         self.begun: set[str] = set()
         approvals = host.config.section("approvals")
@@ -260,6 +266,14 @@ class Session:
         results = settle(records)
         if results is not None:
             self.append(results, "")
+
+    def set_reasoning(self, level: str) -> None:
+        """How much the model is to think from the next request on: a level of `ModelSettings.reasoning`.
+
+        Raises `msgspec.ValidationError` for any other word.
+        """
+        self.settings = msgspec.convert({**msgspec.to_builtins(self.settings), "reasoning": level}, ModelSettings)
+        self.context.record(SETTINGS, {"reasoning": level})
 
     def undo(self) -> Message | None:
         """Take the last user message and all that followed out of the conversation; gives it, or None if there is none.

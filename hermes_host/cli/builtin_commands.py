@@ -98,6 +98,23 @@ def slash_commands() -> Iterable[SlashCommandSpec]:
         usage="[title]",
         while_busy=True,
     )
+    there = "hermes_host.cli.slash_conversation"
+    yield SlashCommandSpec(
+        name="undo", summary="Take back the last message and all that followed.", target=f"{there}:undo"
+    )
+    yield SlashCommandSpec(name="retry", summary="Ask the last message again.", target=f"{there}:retry")
+    yield SlashCommandSpec(
+        name="fork", summary="Go on in a copy of this conversation.", target=f"{there}:fork", usage="[title]"
+    )
+    yield SlashCommandSpec(
+        name="save", summary="Write the conversation to a JSON file.", target=f"{there}:save", usage="[file]"
+    )
+    yield SlashCommandSpec(
+        name="reasoning",
+        summary="Show or set how much the model thinks, and whether it is shown.",
+        target=f"{there}:reasoning",
+        usage="[level|show|hide]",
+    )
     yield SlashCommandSpec(
         name="history",
         summary="Show what was said so far.",

@@ -38,6 +38,11 @@ _PATIENCE = 3.0
 @click.option(
     "-r", "--resume", default="", metavar="ID|TITLE", help="Go on with a conversation: id, its beginning, or title."
 )
+@click.option(
+    "--reasoning",
+    type=click.Choice(["none", "minimal", "low", "medium", "high", "xhigh"]),
+    help="How much the model is to think.",
+)
 @click.option("--yolo", is_flag=True, help="Run every tool call without asking. Know what you do.")
 @click.option("-Q", "--quiet", is_flag=True, help="Only the answer, and the session's id on standard error.")
 @click.option(
@@ -50,7 +55,15 @@ _PATIENCE = 3.0
     "--frontend", default="", metavar="NAME", help="The conversation surface to open (default: the best one)."
 )
 @click.option("-v", "--verbose", is_flag=True, help="Log to standard error; tracebacks for errors.")
-def chat(query: str | None, toolsets: str | None, frontend: str, quiet: bool, output_format: Any, **said: Any) -> int:
+def chat(
+    query: str | None,
+    toolsets: str | None,
+    frontend: str,
+    quiet: bool,
+    output_format: Any,
+    reasoning: str | None,
+    **said: Any,
+) -> int:
     """Talk to the agent, or ask one question with -q or through a pipe.
 
     Without a terminal nobody can be asked: tool calls that need consent are refused, unless --yolo is given.
@@ -58,6 +71,7 @@ def chat(query: str | None, toolsets: str | None, frontend: str, quiet: bool, ou
     state = application()
     _merge(state, said)
     options = _options(state, quiet=quiet, toolsets=toolsets, output_format=output_format)
+    options.reasoning = reasoning or ""
     prompt = _prompt(query)
     if prompt is None:
         if output_format != "text" or quiet:

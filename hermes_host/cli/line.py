@@ -231,6 +231,8 @@ class _LineChat:
             switch_session=self._switch,
             leave=self._leave,
             session_options=self._session_options,
+            submit=self._waiting.append,
+            show_reasoning=self._renderer.show_reasoning,
             data={"clear_screen": self._screen.clear},
         )
         task = asyncio.create_task(self._run_command(command, call))

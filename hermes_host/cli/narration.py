@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from hermes_host.events import (
+    AnswerRestarted,
     ApprovalDecided,
     ApprovalRequested,
     Event,
@@ -54,6 +55,8 @@ class Narrator:
         match event:
             case MessageAdded():
                 self._shown.update({call.id: call.raw for call in event.message.tool_calls})
+            case AnswerRestarted():
+                yield Line(f"{visible(event.reason)} The answer begins anew.", "warning")
             case ToolStarted():
                 self._shown[event.call_id] = event.shown
             case ApprovalRequested():

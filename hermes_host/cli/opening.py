@@ -16,6 +16,13 @@ __all__ = ["open_session"]
 
 async def open_session(host: Host, options: FrontendOptions, **session_options: Any) -> Session:
     """A new conversation, the latest one (`-c`), or the one named (`-r`). Raises `HermesError`."""
+    session = await _open(host, options, **session_options)
+    if options.reasoning:
+        session.set_reasoning(options.reasoning)
+    return session
+
+
+async def _open(host: Host, options: FrontendOptions, **session_options: Any) -> Session:
     chosen = {"model": options.model, "provider": options.provider, **session_options}
     if options.resume:
         return await host.resume(options.resume, **chosen)

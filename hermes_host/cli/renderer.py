@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from hermes_host.cli.markdown import BlockSplitter, MarkdownRenderer
 from hermes_host.cli.narration import Line, Narrator
 from hermes_host.events import (
+    AnswerRestarted,
     ApprovalDecided,
     ApprovalRequested,
     Event,
@@ -75,6 +76,10 @@ class Renderer:
             self._other(event)
         self._screen.touch()
 
+    def show_reasoning(self, shown: bool) -> None:
+        """Show what the model thinks, or hide it, from now on."""
+        self._show_reasoning = shown
+
     def say(self, activity: str) -> None:
         """Show what is going on, until the next event says otherwise."""
         self._activity = activity
@@ -93,6 +98,8 @@ class Renderer:
                 self._activity = "thinking"
             case SegmentFinished():
                 self._end_segment(event)
+            case AnswerRestarted():
+                self._drop_text()
             case ToolCallStarted():
                 self._end_text()
                 self._activity = f"writing a call of {one_line(event.name)}"
@@ -145,6 +152,15 @@ class Renderer:
             self._show_blocks(self._blocks.feed(event.text))
         self._said = False
         self._end_text()
+
+    def _drop_text(self) -> None:
+        """What was not yet printed for good does not count; what was stays above the line that says so."""
+        self._text.clear()
+        self._reasoning.clear()
+        self._reasoned.clear()
+        self._blocks = BlockSplitter()
+        self._said = False
+        self._screen.show_tail("")
 
     def _end_text(self) -> None:
         """Show the open block as a finished one."""

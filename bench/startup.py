@@ -30,7 +30,7 @@ def measure(runs: int) -> list[Row]:
             Row("--help with all plugins", median(short).wall, "ms", 150.0, floor.wall, "python -c pass", "ms"),
             Row(
                 f"{FURTHER_PLUGINS} more plugins add",
-                crowded.wall - short.wall,
+                difference(crowded, short),
                 "ms",
                 30.0,
                 floor.wall,

@@ -64,18 +64,30 @@ def run(command: Sequence[str], environ: Mapping[str, str], directory: str) -> C
     return Cost(wall * 1000, (usage.ru_utime + usage.ru_stime) * 1000, kilobytes / 1024, output, errors)
 
 
-def medians(runs: int, *programs: Callable[[], Cost]) -> list[Cost]:
-    """The medians of `runs` runs of each program after a warm-up, taken in turns so that all see the same load."""
+def rounds(runs: int, *programs: Callable[[], Cost]) -> list[list[Cost]]:
+    """The costs of `runs` runs of each program after a warm-up, taken in turns so that all see the same load."""
     for program in programs:
         program()
     costs: list[list[Cost]] = [[] for _ in programs]
     for _ in range(runs):
         for program, seen in zip(programs, costs, strict=True):
             seen.append(program())
-    return [
-        Cost(*(statistics.median(getattr(cost, name) for cost in seen) for name in ("wall", "cpu", "memory")))
-        for seen in costs
-    ]
+    return costs
+
+
+def median(costs: Sequence[Cost]) -> Cost:
+    """The median of each kind of cost."""
+    return Cost(*(statistics.median(getattr(cost, name) for cost in costs) for name in ("wall", "cpu", "memory")))
+
+
+def medians(runs: int, *programs: Callable[[], Cost]) -> list[Cost]:
+    """The median costs of each program."""
+    return [median(costs) for costs in rounds(runs, *programs)]
+
+
+def difference(more: Sequence[Cost], less: Sequence[Cost]) -> float:
+    """The median of what one program took longer than the other in the same round, in milliseconds of wall time."""
+    return statistics.median(long.wall - short.wall for long, short in zip(more, less, strict=True))
 
 
 def ratio(name: str, value: float, floor: float, floor_name: str, unit: str, limit: float | None) -> Row:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from bench.measure import HERMES, Row, medians, ratio
+from bench.measure import HERMES, Row, difference, median, ratio, rounds
 from bench.workspace import Workspace, workspace
 
 FURTHER_PLUGINS = 50
@@ -16,20 +16,21 @@ def measure(runs: int) -> list[Row]:
     """Start-up of `--version` and `--help`, and the latter with many more plugins."""
     with workspace() as place:
         crowd = str(make_plugins(place.folder / "crowd", FURTHER_PLUGINS))
-        floor, version, short, crowded = medians(
+        *commands, short, crowded = rounds(
             runs,
             lambda: place.python("-c", "pass"),
             lambda: place.hermes("--version"),
             lambda: place.hermes("--help"),
             lambda: place.hermes("--help", PYTHONPATH=crowd),
         )
+        floor, version = (median(costs) for costs in commands)
         return [
             ratio("--version", version.wall, floor.wall, "python -c pass", "ms", 4.0),
             Row("--version", version.wall, "ms"),
-            Row("--help with all plugins", short.wall, "ms", 150.0, floor.wall, "python -c pass", "ms"),
+            Row("--help with all plugins", median(short).wall, "ms", 150.0, floor.wall, "python -c pass", "ms"),
             Row(
                 f"{FURTHER_PLUGINS} more plugins add",
-                crowded.wall - short.wall,
+                difference(crowded, short),
                 "ms",
                 30.0,
                 floor.wall,

@@ -167,7 +167,7 @@ class Registry(Generic[S]):
         for contribution in contributions:
             by_name.setdefault(contribution.name, []).append(contribution)
         winners = [winner for rivals in by_name.values() if (winner := self._decide(rivals)) is not None]
-        for winner in sorted(winners, key=lambda item: (-item.spec.priority, item.name)):  # type: ignore[attr-defined]
+        for winner in sorted(winners, key=_place):
             self._put(winner)
 
     def _decide(self, rivals: list[Contribution[S]]) -> Contribution[S] | None:
@@ -203,6 +203,7 @@ class Registry(Generic[S]):
         if fault or contribution.name in self._by_name:
             raise ValueError(fault or f"There is a {self.kind.word} {contribution.name!r} already.")
         self._put(contribution)
+        self._by_name = {item.name: item for item in sorted(self._by_name.values(), key=_place)}
 
     def get(self, name: str) -> Contribution[S]:
         """The contribution of that name or alias. Raises `NotFound`, naming near ones."""
@@ -231,6 +232,10 @@ class Registry(Generic[S]):
 
     def __len__(self) -> int:
         return len(self._by_name)
+
+
+def _place(contribution: Contribution[Any]) -> tuple[int, str]:
+    return (-contribution.spec.priority, contribution.name)
 
 
 def near_names(name: str, names: Iterable[str]) -> str:

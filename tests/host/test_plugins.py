@@ -261,3 +261,15 @@ def test_hook_tracing_writes_who_is_asked(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     assert "hermes_tools: " in run.stderr
+
+
+def test_what_is_added_at_run_time_takes_its_place_by_priority(make_host: Callable[..., Host]) -> None:
+    from hermes_host.registry import Contribution
+    from hermes_host.specs import FrontendSpec
+
+    host = make_host()
+    record = host.plugins.record("host")
+    for name, priority in (("low", -1), ("high", 100)):
+        spec = FrontendSpec(name=name, summary="s", target="a:b", priority=priority)
+        host.frontends.add(Contribution("frontends", spec, record))
+    assert host.frontends.names() == ["high", "line", "low"]

@@ -77,7 +77,7 @@ async def _run(arguments: TerminalArguments, shell: Shell, call: ToolContext) ->
     return ToolOutput(
         content=finish(result.output, notes),
         is_error=result.timed_out or result.interrupted or result.code in (126, 127),
-        title=f"exit {result.code}" if result.code else f"{result.seconds:.1f} s",
+        title=f"exit {result.code}" if result.code else "",
     )
 
 

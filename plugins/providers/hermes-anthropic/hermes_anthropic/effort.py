@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 from hermes_anthropic.traits import ModelTraits, traits_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from hermes_host.protocols import ModelSettings
 
-__all__ = ["BINDING_BETA", "generation_fields"]
+__all__ = ["BINDING_BETA", "betas_of", "generation_fields"]
 
 BINDING_BETA = "thinking-binding-controls-2026-08-01"
 """Lets a request say that thoughts which no longer fit are dropped instead of refused."""
@@ -41,6 +43,11 @@ def generation_fields(
         kind = "any" if forced else "auto" if settings.tool_choice == "required" else "none"
         fields["tool_choice"] = {"type": kind}
     return fields
+
+
+def betas_of(model: str, betas: Iterable[str], *, bind: bool) -> list[str]:
+    """The betas a request to `model` names, with those the user set; `bind` as in `generation_fields`."""
+    return [*betas, BINDING_BETA] if bind and traits_of(model).binds_thinking else [*betas]
 
 
 def _adaptive(traits: ModelTraits, reasoning: str, display: str, bind: bool) -> dict[str, Any]:

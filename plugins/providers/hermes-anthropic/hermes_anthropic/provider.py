@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from hermes_anthropic.answer import Answer, FailedInStream
 from hermes_anthropic.body import BodyBuilder
-from hermes_anthropic.effort import BINDING_BETA
+from hermes_anthropic.effort import betas_of
 from hermes_anthropic.endpoint import Endpoint, resolve
 from hermes_anthropic.failures import failed_answer, failed_in_stream, transport_failure
 from hermes_anthropic.sdk import ClientMaker
-from hermes_anthropic.traits import traits_of
 from hermes_host.errors import ConnectionLost, InvalidResponse
 from hermes_host.protocols import ModelInfo
 
@@ -82,7 +81,6 @@ class AnthropicProvider:
     async def models(self) -> Sequence[ModelInfo]:
         """The models the API lists, the newest first."""
         import anthropic
-        import pydantic
 
         client = await self._clients.client()
         try:
@@ -91,7 +89,7 @@ class AnthropicProvider:
             raise self._failed(error, "") from error
         except anthropic.APIConnectionError as error:
             raise transport_failure(self.endpoint, error, partial=False) from error
-        except (anthropic.APIError, pydantic.ValidationError, ValueError, AttributeError, TypeError) as error:
+        except (anthropic.APIError, ValueError, AttributeError, TypeError) as error:
             # The SDK checks nothing of an answer with status 200 and fails where the first field is missing.
             raise InvalidResponse(
                 f"{self.endpoint.base_url} answered with something that is no list of models.",
@@ -155,9 +153,8 @@ class AnthropicProvider:
 
     def _headers(self, model: str) -> dict[str, str]:
         headers = {"accept": "text/event-stream", "accept-encoding": "identity"}
-        if self.endpoint.is_vendor and traits_of(model).binds_thinking:
-            headers["anthropic-beta"] = ",".join([*self.endpoint.settings.betas, BINDING_BETA])
-        return headers
+        betas = betas_of(model, self.endpoint.settings.betas, bind=self.endpoint.is_vendor)
+        return {**headers, "anthropic-beta": ",".join(betas)} if betas else headers
 
     def _failed(self, error: anthropic.APIStatusError, model: str) -> Exception:
         response = error.response

@@ -55,7 +55,7 @@ class ClientMaker:
     def _run(self, made: Future[anthropic.AsyncAnthropic]) -> None:
         try:
             client = _new_client(self._endpoint)
-        except BaseException as error:  # noqa: BLE001 - whoever waits for the client gets it
+        except Exception as error:  # noqa: BLE001 - whoever waits for the client gets it
             made.set_exception(error)
         else:
             made.set_result(client)
@@ -66,15 +66,15 @@ def _new_client(endpoint: Endpoint) -> anthropic.AsyncAnthropic:
     import anthropic
 
     credentials: dict[str, Any] = {"auth_token": endpoint.token} if endpoint.token else {"api_key": endpoint.key}
-    headers = {"anthropic-beta": ",".join(endpoint.settings.betas)} if endpoint.settings.betas else None
     client = anthropic.AsyncAnthropic(
         **credentials,
         base_url=endpoint.base_url,
         max_retries=0,
-        default_headers=headers,
         open_telemetry=False,
         http_client=_http_client(endpoint),
     )
+    # The SDK takes headers from ANTHROPIC_CUSTOM_HEADERS, which may hold the credentials of another program's gateway.
+    client._custom_headers = {}
     # The SDK imports a resource at its first use; here that does not hold up the event loop.
     _ = client.models
     return client

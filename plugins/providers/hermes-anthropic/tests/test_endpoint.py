@@ -95,6 +95,7 @@ def test_an_address_that_cannot_be_used_is_refused(host: Make, address: str) -> 
 async def test_what_is_sent_bears_this_key_and_no_other_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-of-the-environment")
     monkeypatch.setenv("ANTHROPIC_AUTH_TOKEN", "token-of-the-environment")
+    monkeypatch.setenv("ANTHROPIC_CUSTOM_HEADERS", "x-gateway: of-the-environment\nauthorization: environment")
     monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:1")
     request = ModelRequest(model="m", messages=[user_message("x")])
     async with ModelServer([messages("x"), messages("x")]) as server:

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 from hermes_anthropic.body import BodyBuilder
+from hermes_anthropic.effort import BINDING_BETA, betas_of
 from hermes_anthropic.provider import AnthropicProvider
 
 from hermes_host.messages import (
@@ -438,6 +439,15 @@ def test_thoughts_that_no_longer_fit_are_dropped_by_the_models_that_bind_them(bo
     assert built["thinking"]["block_binding"] == {"prefix_mismatch_behavior": "drop_block"}
     assert "block_binding" not in body(model="claude-opus-5", builder=binding)["thinking"]
     assert "block_binding" not in body(model="claude-opus-5-5")["thinking"]
+
+
+@pytest.mark.parametrize("model", ["claude-opus-5-5", "claude-sonnet-5-5", "claude-opus-5", "claude-sonnet-4-5", "x"])
+@pytest.mark.parametrize("bind", [True, False])
+def test_the_beta_is_named_exactly_where_it_is_used(body: Body, model: str, bind: bool) -> None:
+    built = body(model=model, builder=BodyBuilder(bind=bind))
+    named = BINDING_BETA in betas_of(model, ["mine"], bind=bind)
+    assert named or "block_binding" not in built.get("thinking", {})
+    assert betas_of(model, ["mine"], bind=bind)[0] == "mine"
 
 
 def test_thoughts_may_be_left_out_of_the_answer(body: Body) -> None:

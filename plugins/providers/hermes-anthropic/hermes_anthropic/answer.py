@@ -60,27 +60,30 @@ class Answer:
             if self.done:
                 return
 
-    def finish(self) -> Sequence[dict[str, Any]]:
-        """Take note that the body is over; gives the blocks so far where the answer was paused and is to go on.
+    @property
+    def paused(self) -> bool:
+        """Whether the vendor asks for the same request with what there is of the answer, to go on."""
+        return self._assembler.paused
 
-        Raises `ConnectionLost` where the answer is not complete, `InvalidResponse` where it is none.
-        """
-        if not self._assembler.stop_reason:
-            raise ConnectionLost("The answer of anthropic broke off before its end.", partial=self.begun)
-        if not self._assembler.paused:
-            return ()
+    def resume(self) -> Sequence[dict[str, Any]]:
+        """Get ready for the next piece of a paused answer; gives the blocks so far."""
         self.done = self._started = False
         self._document = None
         self._reader = EventReader()
         return self._assembler.resume()
 
-    def rest(self) -> Iterable[ProviderEvent]:
-        """The events of what is left when the body is over: a document, or an event whose line was not ended."""
+    def close(self) -> Iterable[ProviderEvent]:
+        """The events of what is left when the body is over: a document, or an event whose line was not ended.
+
+        Raises `ConnectionLost` where the answer is not complete, and what `feed` raises.
+        """
         if self._document is not None:
             yield from self._whole(b"".join(self._document))
         elif not self.done:
             for data in self._reader.close():
                 yield from self._event(data)
+        if not (self.done or self._assembler.stop_reason):
+            raise ConnectionLost("The answer of anthropic broke off before its end.", partial=self.begun)
 
     def end(self) -> Iterable[ProviderEvent]:
         """The last events of the message. Raises `ContentRefused`."""
@@ -103,6 +106,7 @@ class Answer:
         event = self._decoded(body)
         if event.type != "message":
             raise InvalidResponse(f"anthropic sent something that is no message: {_shown(body)}")
+        self.done = True
         return self._assembler.feed(event)
 
     def _decoded(self, data: bytes) -> Event:

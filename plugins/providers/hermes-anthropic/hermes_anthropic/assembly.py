@@ -169,6 +169,8 @@ class Assembler:
     def end(self) -> Sequence[ProviderEvent]:
         """Close what is open and end the message. Raises `ContentRefused` when the filter left nothing of it."""
         events: list[ProviderEvent] = []
+        # Some gateways end the message without a reason; that it ended is what counts.
+        self.stop_reason = self.stop_reason or "end_turn"
         for block in self._blocks:
             if not block.done:
                 block.stop()

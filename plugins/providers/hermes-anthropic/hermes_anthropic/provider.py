@@ -67,14 +67,13 @@ class AnthropicProvider:
         answer = Answer(request.model)
         deadline = None if request.timeout is None else time.monotonic() + request.timeout
         body = self._bodies.build(request)
-        for _ in range(_MOST_PAUSES + 1):
+        for pauses in range(_MOST_PAUSES + 1):
             async with aclosing(self._exchange(request, body, answer, deadline)) as events:
                 async for event in events:
                     yield event
-            paused = answer.finish()
-            if not paused:
+            if not answer.paused or pauses == _MOST_PAUSES:
                 break
-            body = self._bodies.build(request, paused)
+            body = self._bodies.build(request, answer.resume())
         for event in answer.end():
             yield event
 
@@ -120,7 +119,7 @@ class AnthropicProvider:
                         break
                     if deadline is not None and time.monotonic() > deadline:
                         raise ConnectionLost("The time for this answer is over.", partial=answer.begun)
-            for event in answer.rest():
+            for event in answer.close():
                 yield event
         except FailedInStream as error:
             raise failed_in_stream(self.endpoint, request.model, error.error) from None

@@ -87,4 +87,5 @@ _BY_LENGTH = sorted(_TRAITS, key=len, reverse=True)
 def traits_of(model: str) -> ModelTraits:
     """The traits of a model; stated assumptions for one that is not in the table."""
     name = model.rpartition("/")[2].lower().replace(".", "-")
+    name = name[max(0, name.find("claude-")) :]
     return _TRAITS[next(prefix for prefix in _BY_LENGTH if name.startswith(prefix))]

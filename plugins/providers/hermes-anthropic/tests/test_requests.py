@@ -354,6 +354,7 @@ def test_only_the_owner_may_attach_a_file_of_this_machine(body: Body, tmp_path: 
         ("claude-3-haiku-20240307", 4_096),
         ("claude-opus-9", 128_000),
         ("anthropic/claude-sonnet-4.5", 64_000),
+        ("us.anthropic.claude-opus-4-1-20250805-v1:0", 32_000),
         ("MiniMax-M3", 32_000),
     ],
 )

@@ -334,6 +334,13 @@ async def test_each_stop_reason_has_its_meaning(make: Make, ask: Any, wire: str,
     assert ended.stop_reason == reason
 
 
+async def test_a_message_that_ends_without_a_reason_has_ended(make: Make, ask: Any) -> None:
+    ended = await ask(make(events(message_start(), text_block(0, "x"), message_stop())))
+    assert (ended.message.text, ended.stop_reason) == ("x", "end")
+    ended = await ask(make(events(message_start(), tool_block(0, "a", "look"), message_delta(None), message_stop())))
+    assert (ended.message.tool_calls[0].arguments, ended.stop_reason) == ({}, "tool_calls")
+
+
 async def test_a_refusal_without_a_word_is_raised_with_its_reason(make: Make, ask: Any) -> None:
     details = {"type": "refusal", "category": "cyber", "explanation": "It could do harm."}
     refused = events(message_start(), message_delta("refusal", stop_details=details), message_stop())

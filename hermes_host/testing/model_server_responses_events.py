@@ -98,13 +98,13 @@ def item_events(item: Mapping[str, Any], index: int = 0, *, pieces: int = 4) -> 
 
 
 def _begun(item: Mapping[str, Any]) -> dict[str, Any]:
-    empty: dict[str, Any] = {
+    empty: dict[str, dict[str, Any]] = {
         "message": {"content": []},
         "reasoning": {"summary": []},
         "function_call": {"arguments": ""},
-    }[item["type"]]
+    }
     status = {"status": "in_progress"} if "status" in item else {}
-    return {**item, **empty, **status}
+    return {**item, **empty.get(item["type"], {}), **status}
 
 
 def _message(item: Mapping[str, Any], index: int, pieces: int) -> Iterable[dict[str, Any]]:
@@ -116,7 +116,7 @@ def _message(item: Mapping[str, Any], index: int, pieces: int) -> Iterable[dict[
             build = refusal_delta if key == "refusal" else text_delta
             yield {**build(text, index, content_index=number), "item_id": item["id"]}
         kind = "refusal" if key == "refusal" else "output_text"
-        logprobs = {} if key == "refusal" else {"logprobs": []}
+        logprobs: dict[str, Any] = {} if key == "refusal" else {"logprobs": []}
         yield {"type": f"response.{kind}.done", **place, key: part[key], **logprobs}
         yield {"type": "response.content_part.done", **place, "part": dict(part)}
 

@@ -1,0 +1,152 @@
+"""Bodies of Responses requests, put together from bytes that are encoded once.
+
+A body is ``{"model": …, "instructions": …, "tools": […], "input": [`` + items + ``]`` + settings + ``}``. Every message
+is encoded once and its bytes are kept as long as its conversation goes on, so that a request costs the same at its
+hundredth message as at its second, and begins with the bytes of the request before it: the vendor caches by that
+prefix.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from hermes_host.messages import Message
+from hermes_openai.items import EncodedMessage, encode_items, unanswered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hermes_host.protocols import ModelRequest, ModelSettings, ToolDefinition
+    from hermes_openai.endpoint import Access
+    from hermes_openai.traits import ModelTraits
+
+__all__ = ["BodyBuilder", "cache_key"]
+
+_Kept = dict[int, tuple[Message, EncodedMessage]]
+
+_encode = msgspec.json.encode
+_CONVERSATIONS = 64
+_KEPT_BYTES = 64 * 1024 * 1024
+_LONGEST_CACHE_KEY = 64
+_LEAST_OUTPUT = 16
+
+
+class BodyBuilder:
+    """Builds the bodies of one provider's requests."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self._conversations: OrderedDict[str, _Kept] = OrderedDict()
+        self._sizes: dict[str, int] = {}
+        self._heads: OrderedDict[str, tuple[tuple[Any, ...], bytes]] = OrderedDict()
+
+    def build(self, request: ModelRequest) -> bytes:
+        """The body of a request."""
+        items = arrange(self._messages(request))
+        return b"".join((self._head(request), b",".join(items), b"]", self._tail(request)))
+
+    def _head(self, request: ModelRequest) -> bytes:
+        """Everything up to the first item; kept while what it is made of stays."""
+        made_of = (request.model, request.system, request.tools)
+        kept = self._heads.get(request.session_id)
+        if kept is not None and kept[0][:2] == made_of[:2] and kept[0][2] is made_of[2]:
+            return kept[1]
+        head = b'{"model":' + _encode(self._access.deployment(request.model))
+        if request.system:
+            head += b',"instructions":' + _encode(request.system)
+        if request.tools:
+            head += b',"tools":' + _encode([_tool(tool) for tool in request.tools])
+        head += b',"input":['
+        self._heads[request.session_id] = (made_of, head)
+        if len(self._heads) > _CONVERSATIONS:
+            self._heads.popitem(last=False)
+        return head
+
+    def _messages(self, request: ModelRequest) -> Iterable[EncodedMessage]:
+        before = self._conversations.get(request.session_id, {})
+        now: _Kept = {}
+        for message in request.messages:
+            kept = before.get(id(message))
+            if kept is None or kept[0] is not message:
+                kept = (message, encode_items(message, self._access.origin))
+            now[id(message)] = kept
+        self._keep(request.session_id, now)
+        return [now[id(message)][1] for message in request.messages]
+
+    def _keep(self, session_id: str, kept: _Kept) -> None:
+        """Keep the bytes of the conversations used last, within bounds; the others are encoded anew when they go on."""
+        self._conversations[session_id] = kept
+        self._conversations.move_to_end(session_id)
+        self._sizes[session_id] = sum(encoded.size for _, encoded in kept.values())
+        while len(self._conversations) > 1 and (
+            len(self._conversations) > _CONVERSATIONS or sum(self._sizes.values()) > _KEPT_BYTES
+        ):
+            oldest, _ = self._conversations.popitem(last=False)
+            del self._sizes[oldest]
+
+    def _tail(self, request: ModelRequest) -> bytes:
+        """What stands after the items, so that a changed setting does not change the prefix."""
+        access = self._access
+        fields = _settings(request.settings, access.traits(request.model), access.summary, tools=bool(request.tools))
+        if request.session_id:
+            fields["prompt_cache_key"] = cache_key(request.session_id)
+        return b"," + _encode({"stream": True, "store": False, **fields, **access.extra_body})[1:]
+
+
+def arrange(messages: Iterable[EncodedMessage]) -> list[bytes]:
+    """The items of all messages, so that every call has one result and every result its call, as the vendor demands."""
+    items: list[bytes] = []
+    waiting: dict[str, None] = {}
+    for message in messages:
+        for call_id, result in message.results:
+            if call_id in waiting:
+                del waiting[call_id]
+                items.append(result)
+        if message.items:
+            items.extend(map(unanswered, waiting))
+            waiting = dict.fromkeys(message.calls)
+            items.extend(message.items)
+    items.extend(map(unanswered, waiting))
+    return items
+
+
+def cache_key(session_id: str) -> str:
+    """The session's id, or a digest of it where it is longer than the vendor takes."""
+    return session_id if len(session_id) <= _LONGEST_CACHE_KEY else hashlib.sha256(session_id.encode()).hexdigest()
+
+
+def _tool(tool: ToolDefinition) -> dict[str, Any]:
+    # Strict schemas are another dialect; the vendor would rewrite ours unless told not to.
+    return {
+        "type": "function",
+        "name": tool.name,
+        "description": tool.summary,
+        "parameters": tool.parameters,
+        "strict": False,
+    }
+
+
+def _settings(settings: ModelSettings, traits: ModelTraits, summary: str, *, tools: bool) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    effort = traits.effort(settings.reasoning)
+    if traits.thinks:
+        # Without this a thought cannot go back, as nothing is stored.
+        fields["include"] = ["reasoning.encrypted_content"]
+    reasoning: dict[str, Any] = {"effort": effort} if effort else {}
+    if traits.thinks and traits.summary and summary != "off" and effort != "none":
+        reasoning["summary"] = summary
+    if reasoning:
+        fields["reasoning"] = reasoning
+    if settings.max_output_tokens is not None:
+        fields["max_output_tokens"] = max(_LEAST_OUTPUT, settings.max_output_tokens)
+    if settings.temperature is not None and (not traits.thinks or effort == "none"):
+        fields["temperature"] = settings.temperature
+    if tools:
+        fields["parallel_tool_calls"] = True
+        if settings.tool_choice != "auto":
+            fields["tool_choice"] = settings.tool_choice
+    return fields

@@ -1,0 +1,125 @@
+"""The official SDK as the way to the vendor: one client per provider, made in a thread.
+
+The SDK brings keys, addresses, Azure's paths, TLS, proxies and status errors. It is handed bodies that are encoded
+already, and its answers are read as bytes: to let it build and read them costs ten times as much.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import httpx2
+    import openai
+
+    from hermes_openai.endpoint import Access
+
+__all__ = ["Client", "transport_errors"]
+
+_KEEP_ALIVE_SECONDS = 60.0
+_importing = threading.Lock()
+
+
+class Client:
+    """The SDK's client for one address."""
+
+    def __init__(self, access: Access, sdk: openai.AsyncOpenAI) -> None:
+        self._access = access
+        self._sdk = sdk
+
+    @classmethod
+    async def open(cls, access: Access) -> Client:
+        """Make the client. Its import takes up to a second, so it happens beside the event loop."""
+        return cls(access, await asyncio.to_thread(_make, access))
+
+    async def post(self, path: str, body: bytes, *, timeout: float | None) -> httpx2.Response:
+        """Send a request once; gives the answer with its body unread. Raises what `failures` knows."""
+        import httpx2
+
+        options: Any = {"headers": {"Accept": "text/event-stream"}, "timeout": self._timeout(timeout)}
+        return await self._sdk.post(path, content=body, cast_to=httpx2.Response, options=options, stream=True)
+
+    async def get(self, path: str) -> bytes:
+        """Read a page."""
+        import httpx2
+
+        options: Any = {"timeout": self._timeout(None)}
+        response = await self._sdk.get(path, cast_to=httpx2.Response, options=options)
+        return response.content
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._sdk.close()
+
+    def _timeout(self, limit: float | None) -> httpx2.Timeout:
+        import httpx2
+
+        endpoint = self._access.endpoint
+        longest = float("inf") if limit is None else max(0.001, limit)
+        return httpx2.Timeout(
+            connect=min(endpoint.connect_timeout, longest),
+            read=min(endpoint.read_timeout, longest),
+            write=min(endpoint.write_timeout, longest),
+            pool=min(endpoint.connect_timeout, longest),
+        )
+
+
+def transport_errors() -> tuple[type[Exception], ...]:
+    """What reading an answer can raise: the SDK lets the errors of its layers through."""
+    import ssl
+
+    import anyio
+    import httpx2
+    import openai
+
+    return (openai.APIError, httpx2.RequestError, httpx2.StreamError, ssl.SSLError, anyio.EndOfStream)
+
+
+def _make(access: Access) -> openai.AsyncOpenAI:
+    with _importing:
+        import httpx2
+        import openai
+
+    endpoint = access.endpoint
+    http = openai.DefaultAsyncHttpx2Client(
+        # A key is sent to the address it was given for, and to no other that a redirect names.
+        follow_redirects=False,
+        verify=_certificates(endpoint.ca_bundle),
+        limits=httpx2.Limits(max_connections=1000, max_keepalive_connections=100, keepalive_expiry=_KEEP_ALIVE_SECONDS),
+    )
+    headers: dict[str, Any] = {**_unsaid(), **endpoint.headers}
+    arguments: dict[str, Any] = {"max_retries": 0, "http_client": http, "default_headers": headers}
+    # The SDK wants a key; local servers ask for none.
+    key = endpoint.key or "none"
+    if access.azure_endpoint:
+        arguments["azure_ad_token" if access.token else "api_key"] = key
+        sdk: openai.AsyncOpenAI = openai.AsyncAzureOpenAI(
+            azure_endpoint=access.azure_endpoint, api_version=access.api_version, **arguments
+        )
+    else:
+        sdk = openai.AsyncOpenAI(base_url=endpoint.base_url, api_key=key, **arguments)
+    # The SDK fills these from the environment, for whatever address it is made.
+    sdk.organization = access.organization or None
+    sdk.project = access.project or None
+    sdk.admin_api_key = None
+    return sdk
+
+
+def _unsaid() -> dict[str, Any]:
+    """Headers that the SDK would take from the environment, left out: config.yaml has a place for them."""
+    import openai
+
+    lines = os.environ.get("OPENAI_CUSTOM_HEADERS", "").splitlines()
+    return {line.partition(":")[0].strip(): openai.omit for line in lines if ":" in line}
+
+
+def _certificates(bundle: str) -> Any:
+    """What certificates are trusted: the system's or SDK's, or those of a file."""
+    if not bundle:
+        return True
+    import ssl
+
+    return ssl.create_default_context(cafile=os.path.expanduser(bundle))

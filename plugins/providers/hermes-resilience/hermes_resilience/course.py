@@ -69,7 +69,10 @@ class Course:
         wanted = [self._primary, *self._state.fallbacks(self._asked)]
         if self._route is not None:
             wanted.insert(0, self._route)
-        candidates = list({candidate.key: candidate for candidate in reversed(wanted)}.values())[::-1]
+        by_key: dict[tuple[str, str], Candidate] = {}
+        for candidate in wanted:
+            by_key.setdefault(candidate.key, candidate)
+        candidates = list(by_key.values())
         pauses = {candidate.key: self._state.cooldowns.left(candidate.key) for candidate in candidates}
         ready = [candidate for candidate in candidates if not pauses[candidate.key]]
         resting = [candidate for candidate in candidates if pauses[candidate.key]]

@@ -122,7 +122,7 @@ async def test_an_answer_is_incomplete_for_the_reason_given(
     script(server, responses("half", stop_reason=stop_reason), responses("half", stop_reason=stop_reason))
     whole = await sdk.responses.create(model="m", input="x")
     stream = await sdk.responses.create(model="m", input="x", stream=True)
-    last = [event async for event in stream][-1]
+    last: Any = [event async for event in stream][-1]
     assert last.type == f"response.{status}"
     for answer in (whole, last.response):
         assert answer.status == status

@@ -54,7 +54,8 @@ async def test_a_garbled_answer_goes_to_the_next_model_after_one_retry(calls):
 
 
 @pytest.mark.parametrize(
-    "error", [BadRequest("bad"), ContextTooLong("long"), ContentRefused("filtered"), NotFound("no"), BudgetExceeded("x")]
+    "error",
+    [BadRequest("bad"), ContextTooLong("long"), ContentRefused("filtered"), NotFound("no"), BudgetExceeded("x")],
 )
 async def test_a_request_that_is_itself_at_fault_goes_to_no_other_model(calls, error):
     calls.configure(**TWO)

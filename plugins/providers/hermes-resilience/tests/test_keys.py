@@ -60,9 +60,7 @@ async def test_a_limited_key_is_left_alone_as_long_as_the_vendor_said(calls, clo
 
 async def test_when_all_keys_are_limited_the_one_that_is_free_first_is_waited_for(calls):
     calls.configure(sections={"credential_pools": {"one": ["KEY_A", "KEY_B"]}})
-    one = calls.script(
-        "one", RateLimited("slow", retry_after=0.01), RateLimited("slow", retry_after=100.0), "Hello."
-    )
+    one = calls.script("one", RateLimited("slow", retry_after=0.01), RateLimited("slow", retry_after=100.0), "Hello.")
     outcome = await calls.ask()
     assert await outcome.text() == "Hello."
     assert _used(one) == ["KEY_A", "KEY_B", "KEY_A"]

@@ -28,7 +28,7 @@ CONFIG = """
 custom_providers:
   - {{name: one, base_url: "{one}", api_key: key-of-one, model: big}}
   - {{name: two, base_url: "{two}", api_key: key-of-two, model: other}}
-resilience: {{backoff: 0, cooldown: 300, stale_timeout: 0.2, first_event_timeout: 0.4, read_timeout: 0}}
+resilience: {{backoff: 0, cooldown: 300, stale_timeout: {limit}, first_event_timeout: {limit}, read_timeout: 0}}
 """
 
 
@@ -56,8 +56,8 @@ class Setting:
         self._stack = stack
         self._home = home
 
-    async def host(self, more: str = "", plugins=("compatible", "resilience")) -> StandInHost:
-        text = CONFIG.format(one=self.one.url, two=self.two.url) + more
+    async def host(self, more: str = "", plugins=("compatible", "resilience"), limit: float = 20.0) -> StandInHost:
+        text = CONFIG.format(one=self.one.url, two=self.two.url, limit=limit) + more
         self._home.mkdir()
         (self._home / "config.yaml").write_text(text, encoding="utf-8")
         return await self._stack.enter_async_context(StandInHost(self._home, plugins=plugins))
@@ -126,7 +126,7 @@ async def test_a_cut_answer_that_comes_otherwise_is_begun_anew(setting):
 async def test_an_answer_that_stands_still_is_cut_and_its_connection_closed(setting, words):
     held = events(*(chunk({"content": word}) for word in words), Pause.HOLD)
     setting.one.script += [held, chat("The quick fox.")]
-    told = await setting.turn(await setting.host())
+    told = await setting.turn(await setting.host(limit=0.5))
     assert (told.end.outcome, told.shown, told.restarts) == ("completed", "The quick fox.", 0)
     await setting.one.requests[0].gone.wait()
 

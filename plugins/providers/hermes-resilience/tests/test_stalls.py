@@ -80,10 +80,10 @@ async def test_a_slow_consumer_is_no_stall(calls):
 async def test_a_slow_but_living_answer_is_not_cut(calls):
     async def slow(_):
         for event in play("one two three four five six seven eight"):
-            await asyncio.sleep(0.03)
+            await asyncio.sleep(0.06)
             yield event
 
-    calls.configure(stale_timeout=0.1, first_event_timeout=0.1, retries=0)
+    calls.configure(stale_timeout=0.3, first_event_timeout=0.3, retries=0)
     calls.script("one", slow)
     assert (await (await calls.ask()).text()).endswith("eight")
 

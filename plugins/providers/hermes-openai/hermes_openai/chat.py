@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ChatBodies"]
 
-_CHAT_MOST = "xhigh"
-"""The most effort that chat completions take; `max` is for Responses."""
-
 
 class ChatBodies:
     """Builds chat completions bodies for one address."""
@@ -42,7 +39,7 @@ class ChatBodies:
     def _adapted(self, request: ModelRequest) -> ModelRequest:
         traits = self._access.traits(request.model)
         effort = traits.effort(request.settings.reasoning)
-        changes: dict[str, object] = {"reasoning": _CHAT_MOST if effort == "max" else effort}
+        changes: dict[str, object] = {"reasoning": effort}
         if traits.thinks and effort != "none":
             changes["temperature"] = None
         return msgspec.structs.replace(

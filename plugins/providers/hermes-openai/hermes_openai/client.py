@@ -7,11 +7,16 @@ already, and its answers are read as bytes: to let it build and read them costs 
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import threading
 from typing import TYPE_CHECKING, Any
 
+from hermes_host.errors import ConfigError
+
 if TYPE_CHECKING:
+    import ssl
+
     import httpx2
     import openai
 
@@ -116,10 +121,16 @@ def _unsaid() -> dict[str, Any]:
     return {line.partition(":")[0].strip(): openai.omit for line in lines if ":" in line}
 
 
-def _certificates(bundle: str) -> Any:
-    """What certificates are trusted: the system's or SDK's, or those of a file."""
-    if not bundle:
-        return True
+@functools.cache
+def _certificates(bundle: str) -> ssl.SSLContext:
+    """What certificates are trusted: the usual ones, or those of a file. Costly to make, so providers share it."""
     import ssl
 
-    return ssl.create_default_context(cafile=os.path.expanduser(bundle))
+    import httpx2
+
+    if not bundle:
+        return httpx2.create_ssl_context()
+    try:
+        return ssl.create_default_context(cafile=os.path.expanduser(bundle))
+    except OSError as error:
+        raise ConfigError(f"openai.ca_bundle cannot be read as certificates: {error}.") from error

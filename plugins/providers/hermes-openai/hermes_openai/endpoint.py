@@ -38,7 +38,6 @@ _OURS = frozenset({"model", "input", "messages", "instructions", "tools", "strea
 CHAT_QUIRKS = Quirks(
     max_tokens="max_completion_tokens",
     reasoning="effort",
-    efforts=("none", "minimal", "low", "medium", "high", "xhigh", "max"),
     cache_key=True,
 )
 """How chat completions differ here from the least that all vendors have in common."""

@@ -91,6 +91,14 @@ async def test_a_text_that_had_ended_and_now_goes_on_differs(calls, broken):
     assert len(outcome.discarded) == 1
 
 
+async def test_an_answer_with_fewer_parts_differs(calls, broken):
+    thought = Reasoning(text="Hm, well.")
+    calls.script("one", broken(LOST, *_begin(assistant_message(thought, "Hello"), 8)), assistant_message(thought))
+    outcome = await calls.ask()
+    assert (await outcome.ended()).message.parts == (thought,)
+    assert len(outcome.discarded) == 1
+
+
 async def test_a_call_whose_id_changed_differs(calls, broken):
     first, second = assistant_message(_call("call_1", a=1)), assistant_message(_call("call_9", a=1))
     calls.script("one", broken(LOST, *list(play(first))[:-2]), second)

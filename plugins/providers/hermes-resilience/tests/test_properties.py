@@ -92,7 +92,7 @@ def _complete(fault: Any) -> Message | None:
 
 
 @hypothesis_settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
 )
 @given(
     st.lists(faults, min_size=1, max_size=8),

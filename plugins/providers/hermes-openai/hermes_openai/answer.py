@@ -11,7 +11,7 @@ from hermes_compatible.sse import EventReader
 from hermes_host.errors import ConnectionLost, InvalidResponse, ProviderError
 from hermes_openai.assembly import Assembler
 from hermes_openai.failures import failed_response
-from hermes_openai.wire import Event, decode_event
+from hermes_openai.wire import Event, decode_event, error_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -112,8 +112,7 @@ class ResponsesAnswer:
     def _foreign(self, event: Event, data: bytes) -> ProviderError:
         """The error for JSON that is no event: an error object, or another wire format."""
         if event.error or event.message:
-            error = event.error or {"code": event.code, "message": event.message}
-            return failed_response(self._access, self._model, error)
+            return failed_response(self._access, self._model, error_of(event))
         return InvalidResponse(
             f"{self._access.endpoint.base_url} does not answer in the Responses format: {self._begins(data)!r}",
             remedy="Set `openai.api: chat` if it speaks chat completions.",

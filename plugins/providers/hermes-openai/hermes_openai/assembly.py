@@ -22,7 +22,7 @@ from hermes_host.stream import (
 )
 from hermes_openai.failures import failed_response
 from hermes_openai.output import OutputItem
-from hermes_openai.wire import Event, WireResponse, usage_of
+from hermes_openai.wire import Event, WireResponse, error_of, usage_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,14 +90,13 @@ class Assembler:
         elif kind in _ENDS and event.response is not None:
             self._end(event.response, _ENDS[kind], events)
         elif kind == "error":
-            error = event.error or {"code": event.code, "message": event.message}
-            raise failed_response(self._access, self._model, error)
+            raise failed_response(self._access, self._model, error_of(event))
         return events
 
     def whole(self, response: WireResponse) -> Sequence[ProviderEvent]:
         """The events of an answer in one piece."""
         events: list[ProviderEvent] = []
-        self._end(response, response.status or "completed", events)
+        self._end(response, "completed", events)
         return events
 
     def end(self) -> Sequence[ProviderEvent]:
@@ -212,8 +211,8 @@ class Assembler:
         self._refused = self._refused or item.refused
 
     def _end(self, response: WireResponse, status: str, events: list[ProviderEvent]) -> None:
-        said = response.status or ""
-        self.status = said if said in _ENDS.values() else status
+        said = response.status
+        self.status = said if isinstance(said, str) and said in _ENDS.values() else status
         if response.usage is not None:
             self._usage = usage_of(response.usage)
             events.append(UsageReported(self._usage))

@@ -40,8 +40,8 @@ class BodyBuilder:
 
     def __init__(self, access: Access) -> None:
         self._access = access
-        self._conversations: OrderedDict[str, _Kept] = OrderedDict()
-        self._sizes: dict[str, int] = {}
+        self._conversations: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
+        self._sizes: dict[tuple[str, str], int] = {}
         self._heads: OrderedDict[str, tuple[tuple[Any, ...], bytes]] = OrderedDict()
 
     def build(self, request: ModelRequest) -> bytes:
@@ -67,21 +67,25 @@ class BodyBuilder:
         return head
 
     def _messages(self, request: ModelRequest) -> Iterable[EncodedMessage]:
-        before = self._conversations.get(request.session_id, {})
+        place = (request.session_id, request.model)
+        before = self._conversations.get(place, {})
+        traits = self._access.traits(request.model)
+        # A model that does not think refuses the thoughts of another.
+        thoughts = traits.thinks or not traits.known
         now: _Kept = {}
         for message in request.messages:
             kept = before.get(id(message))
             if kept is None or kept[0] is not message:
-                kept = (message, encode_items(message, self._access.origin))
+                kept = (message, encode_items(message, self._access.origin, thoughts=thoughts))
             now[id(message)] = kept
-        self._keep(request.session_id, now)
+        self._keep(place, now)
         return [now[id(message)][1] for message in request.messages]
 
-    def _keep(self, session_id: str, kept: _Kept) -> None:
+    def _keep(self, place: tuple[str, str], kept: _Kept) -> None:
         """Keep the bytes of the conversations used last, within bounds; the others are encoded anew when they go on."""
-        self._conversations[session_id] = kept
-        self._conversations.move_to_end(session_id)
-        self._sizes[session_id] = sum(encoded.size for _, encoded in kept.values())
+        self._conversations[place] = kept
+        self._conversations.move_to_end(place)
+        self._sizes[place] = sum(encoded.size for _, encoded in kept.values())
         while len(self._conversations) > 1 and (
             len(self._conversations) > _CONVERSATIONS or sum(self._sizes.values()) > _KEPT_BYTES
         ):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
-import threading
 from typing import TYPE_CHECKING, Any
 
 from hermes_host.errors import ConfigError
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["Client", "transport_errors"]
 
 _KEEP_ALIVE_SECONDS = 60.0
-_importing = threading.Lock()
 
 
 class Client:
@@ -84,9 +82,8 @@ def transport_errors() -> tuple[type[Exception], ...]:
 
 
 def _make(access: Access) -> openai.AsyncOpenAI:
-    with _importing:
-        import httpx2
-        import openai
+    import httpx2
+    import openai
 
     endpoint = access.endpoint
     http = openai.DefaultAsyncHttpx2Client(

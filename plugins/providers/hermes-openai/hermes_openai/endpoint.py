@@ -16,7 +16,7 @@ from hermes_compatible.preset import Quirks
 from hermes_host.config import is_dummy_key
 from hermes_host.errors import AuthFailed, ConfigError
 from hermes_openai.settings import Api, AzureSettings, Settings
-from hermes_openai.traits import UNKNOWN, ModelTraits, traits_of
+from hermes_openai.traits import ModelTraits, traits_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,7 +51,7 @@ class Access:
     """Address, key and time-outs. `base_url` is what a request's path is added to."""
     api: Api = ""
     is_vendor: bool = False
-    """Whether OpenAI or Azure itself is behind the address, so that what is known of a model by name holds there."""
+    """Whether OpenAI or Azure itself is behind the address, so that it is known which models have which interface."""
     azure_endpoint: str = ""
     """The resource's address, where the older paths with a version are used."""
     api_version: str = ""
@@ -76,8 +76,7 @@ class Access:
 
     def traits(self, model: str) -> ModelTraits:
         """What is known of the model behind a name."""
-        found = traits_of(self.deployments.get(model, model))
-        return found if self.is_vendor or found.thinks else UNKNOWN
+        return traits_of(self.deployments.get(model, model))
 
     def speaks_chat(self, model: str, *, tools: bool) -> bool:
         """Whether a request goes out as chat completions, by the model's own limits first, then by the setting."""

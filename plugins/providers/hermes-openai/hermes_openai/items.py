@@ -42,10 +42,11 @@ class EncodedMessage(msgspec.Struct, frozen=True):
         return sum(map(len, self.items)) + sum(len(item) for _, item in self.results)
 
 
-def encode_items(message: Message, origin: str) -> EncodedMessage:
-    """The input items one message becomes: none when nothing of it can be sent."""
+def encode_items(message: Message, origin: str, *, thoughts: bool) -> EncodedMessage:
+    """The input items one message becomes: none when nothing of it can be sent. `thoughts` is whether the model takes
+    those of other answers."""
     if message.role == "assistant":
-        items = _assistant(message, origin)
+        items = _assistant(message, origin, thoughts=thoughts)
         calls = tuple(item["call_id"] for item in items if item["type"] == "function_call")
         return EncodedMessage(tuple(map(_encode, items)), calls)
     if message.role == "tool":
@@ -60,11 +61,11 @@ def unanswered(call_id: str) -> bytes:
     return _encode({"type": "function_call_output", "call_id": call_id, "output": "(this call was not run)"})
 
 
-def _assistant(message: Message, origin: str) -> list[Wire]:
+def _assistant(message: Message, origin: str, *, thoughts: bool) -> list[Wire]:
     items: list[Wire] = []
     for part in message.parts:
         if isinstance(part, Reasoning):
-            items.extend(_thought(part, origin))
+            items.extend(_thought(part, origin) if thoughts else ())
         elif isinstance(part, Text) and part.text:
             items.append(_text(part, origin))
         elif isinstance(part, ToolCall):

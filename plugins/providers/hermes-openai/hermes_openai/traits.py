@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-__all__ = ["UNKNOWN", "Effort", "ModelTraits", "traits_of"]
+__all__ = ["Effort", "ModelTraits", "traits_of"]
 
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
@@ -28,6 +28,7 @@ class ModelTraits(msgspec.Struct, frozen=True, kw_only=True):
     """How much it can be told to think, in rising order; empty where it does not think."""
     summary: bool = True
     """Whether a summary of its thoughts can be asked for."""
+    known: bool = True
 
     @property
     def thinks(self) -> bool:
@@ -35,9 +36,12 @@ class ModelTraits(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.efforts)
 
     def effort(self, wanted: str) -> str:
-        """The effort nearest to what is wanted, rather more than less; as it is for a model that is not known."""
-        if not self.efforts or wanted not in _LEVELS:
+        """The effort nearest to what is wanted, rather more than less: none for a model that does not think, and what
+        is wanted for one that is not known."""
+        if not wanted or not self.known:
             return wanted
+        if not self.efforts:
+            return ""
         place = _LEVELS.index(wanted)
         return min(self.efforts, key=lambda level: (abs(_LEVELS.index(level) - place), -_LEVELS.index(level)))
 
@@ -52,8 +56,8 @@ def _thinking(first: Effort, last: Effort, **more: bool | str) -> ModelTraits:
 _PLAIN = ModelTraits()
 _CHAT_ONLY = ModelTraits(apis="chat")
 
-UNKNOWN = ModelTraits(summary=False)
-"""A model behind an address or a name of the user's own: only what was asked for is sent."""
+_UNKNOWN = ModelTraits(summary=False, known=False)
+"""A model behind a name of the user's own: only what was asked for is sent."""
 
 _TRAITS: tuple[tuple[str, ModelTraits], ...] = (
     ("gpt-audio*", _CHAT_ONLY),
@@ -87,4 +91,4 @@ _TRAITS: tuple[tuple[str, ModelTraits], ...] = (
 def traits_of(model: str) -> ModelTraits:
     """The traits of a model, by its name with or without a vendor's prefix or that of a fine-tuned model."""
     name = model.rpartition("/")[2].lower().removeprefix("ft:")
-    return next((traits for pattern, traits in _TRAITS if fnmatchcase(name, pattern)), UNKNOWN)
+    return next((traits for pattern, traits in _TRAITS if fnmatchcase(name, pattern)), _UNKNOWN)

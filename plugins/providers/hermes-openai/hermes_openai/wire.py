@@ -11,7 +11,7 @@ import msgspec
 
 from hermes_host.stream import Usage
 
-__all__ = ["Event", "IncompleteDetails", "WireResponse", "WireUsage", "decode_event", "usage_of"]
+__all__ = ["Event", "IncompleteDetails", "WireResponse", "WireUsage", "decode_event", "error_of", "usage_of"]
 
 
 class _InputDetails(msgspec.Struct):
@@ -41,7 +41,7 @@ class IncompleteDetails(msgspec.Struct):
 class WireResponse(msgspec.Struct):
     """A response: at the beginning and the end of a stream, or as the answer in one piece."""
 
-    status: str | None = None
+    status: str | int | None = None
     output: list[dict[str, Any]] | None = None
     usage: WireUsage | None = None
     error: Any = None
@@ -83,3 +83,11 @@ def usage_of(wire: WireUsage) -> Usage:
         cache_write=(prompt and prompt.cache_write_tokens) or 0,
         reasoning=(answer and answer.reasoning_tokens) or 0,
     )
+
+
+def error_of(event: Event) -> Any:
+    """The error object of an event, which has the words in itself or in a field; with the status where one is said."""
+    if event.error is not None and not isinstance(event.error, dict):
+        return event.error
+    words = event.error or {"code": event.code, "message": event.message}
+    return {"status": event.status, **words} if isinstance(event.status, int) else words

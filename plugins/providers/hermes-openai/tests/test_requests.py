@@ -169,11 +169,23 @@ async def test_efforts_are_moved_to_what_the_model_knows(
     assert ("summary" in body["reasoning"]) == (sent != "none")
 
 
-@pytest.mark.parametrize("model", ["gpt-4.1", "gpt-4o-mini", "gpt-5-chat-latest", "my-deployment"])
+@pytest.mark.parametrize("model", ["gpt-4.1", "gpt-4o-mini", "gpt-5-chat-latest", "ft:gpt-4.1-mini:acme::x1"])
 async def test_models_that_do_not_think_are_not_asked_to(make: Make, ask: Any, server: ModelServer, model: str) -> None:
-    body = await asked(make, ask, server, model=model, settings=ModelSettings(temperature=0.5))
+    settings = ModelSettings(temperature=0.5, reasoning="high")
+    body = await asked(make, ask, server, model=model, settings=settings)
     assert not {"reasoning", "include"} & body.keys()
     assert body["temperature"] == 0.5
+    await ask(await make(chat("ok"), api="chat"), model=model, settings=settings)
+    assert "reasoning_effort" not in server.requests[-1].json
+
+
+async def test_a_model_of_unknown_kind_is_sent_only_what_was_asked_for(
+    make: Make, ask: Any, server: ModelServer
+) -> None:
+    body = await asked(make, ask, server, model="my-deployment")
+    assert not {"reasoning", "include", "temperature"} & body.keys()
+    body = await asked(make, ask, server, model="my-deployment", settings=ModelSettings(reasoning="low"))
+    assert body["reasoning"] == {"effort": "low"}
 
 
 async def test_a_thinking_model_gets_no_temperature(make: Make, ask: Any, server: ModelServer) -> None:
@@ -238,6 +250,19 @@ async def test_what_another_origin_gave_does_not_go_back(make: Make, ask: Any, s
         {"type": "function_call", "call_id": "call_1", "name": "look", "arguments": "{}"},
     ]
     assert "secret" not in server.requests[-1].body.decode()
+
+
+async def test_a_model_that_does_not_think_gets_no_thoughts(make: Make, ask: Any, server: ModelServer) -> None:
+    provider = await make(responses(Reasoning(text="hm"), "Hello"), *(responses("ok") for _ in range(3)))
+    history = (
+        user_message("hi"),
+        (await ask(provider, model="gpt-5.4", session_id="s")).message,
+        user_message("go on"),
+    )
+    for model in ("gpt-5.4", "gpt-4.1", "gpt-5.4"):
+        await ask(provider, *history, model=model, session_id="s")
+    sent = ["reasoning" in [item["type"] for item in request.json["input"]] for request in server.requests[1:]]
+    assert sent == [True, False, True]
 
 
 async def test_thoughts_that_lead_nowhere_stay_away(make: Make, ask: Any, server: ModelServer) -> None:

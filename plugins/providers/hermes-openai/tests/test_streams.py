@@ -401,13 +401,19 @@ async def test_an_error_within_a_stream_is_raised_as_its_class(
     provider = await make(
         failed(code, message),
         events(error_event(code, message)),
+        events({**error_event(code, message), "status": None}),
         events(item_added(MESSAGE), text_delta("half"), error_event(code, message, nested=True)),
         json_answer(response(status="failed", error={"code": code, "message": message})),
     )
-    for _ in range(4):
+    for _ in range(5):
         with pytest.raises(ProviderError, match=message) as caught:
             await ask(provider)
         assert type(caught.value) is kind
+
+
+async def test_a_status_within_a_stream_counts(make: Make, ask: Any) -> None:
+    with pytest.raises(RateLimited):
+        await ask(await make(events({**error_event("new_words", nested=True), "status": 429})))
 
 
 async def test_a_wait_that_stands_in_the_words_is_read(make: Make, ask: Any) -> None:

@@ -1,7 +1,8 @@
 """The rules on a real file system: links, hard links, special files, git directories, and paths that change."""
 
-from __future__ import asyncio
+from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import threading

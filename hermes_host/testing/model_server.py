@@ -205,7 +205,7 @@ class ModelServer:
         """Serve until cancelled."""
         if self._server is None:
             raise RuntimeError("Enter the server before serving.")
-        # Not the server's own serve_forever(): from Python 3.12 on it waits, when cancelled, for connections kept alive.
+        # Not the server's own serve_forever(): since Python 3.12 it waits, when cancelled, for connections kept alive.
         await asyncio.get_running_loop().create_future()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

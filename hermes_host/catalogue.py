@@ -227,8 +227,9 @@ class Catalogue:
                 self._parts[key] = import_foreign(target)
             except PluginError as error:
                 record = contribution.record
-                problem = record.add_problem(f"{contribution.kind} {contribution.name!r}", describe(error))
-                raise type(error)(problem.line(), remedy=error.remedy) from error
+                remedy = error.remedy or record.remedy
+                problem = record.add_problem(contribution.title, describe(error), remedy)
+                raise type(error)(problem.line()) from error
         return self._parts[key]
 
     async def part(self, contribution: Contribution[Any]) -> Any:
@@ -242,7 +243,8 @@ class Catalogue:
             except HermesError:
                 raise
             except Exception as error:
-                problem = contribution.record.add_problem(f"{contribution.kind} {contribution.name!r}", describe(error))
+                record = contribution.record
+                problem = record.add_problem(contribution.title, describe(error), record.remedy)
                 raise PluginError(problem.line()) from error
         return self._parts[key]
 

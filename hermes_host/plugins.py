@@ -76,6 +76,11 @@ class PluginRecord(msgspec.Struct, eq=False):
         """Whether it is the host's own part."""
         return not self.distribution
 
+    @property
+    def remedy(self) -> str:
+        """What to do when the plugin as it is does not work."""
+        return "" if self.builtin else f"Upgrade it, or `hermes plugins disable {self.name}`."
+
     def add_problem(self, where: str, message: str, remedy: str = "") -> PluginProblem:
         """Note a problem and give it back."""
         problem = PluginProblem(self.name, self.distribution, self.version, where, message, remedy)
@@ -321,8 +326,7 @@ class Plugins:
         if self._strict and outcome.error is not None:
             raise outcome.error
         message = describe(outcome.error) if outcome.error else f"it did not return within {self._limit:g} s."
-        remedy = "" if record.builtin else f"Upgrade it, or `hermes plugins disable {record.name}`."
-        self.quarantine(record, where, message, remedy)
+        self.quarantine(record, where, message, record.remedy)
         return False
 
     def quarantine(self, record: PluginRecord, where: str, message: str, remedy: str = "") -> None:
@@ -341,7 +345,7 @@ class Plugins:
                 raise
             record.state = "failed"
             text = " ".join(str(error).split())
-            record.add_problem("hooks", text, f"Upgrade it, or `hermes plugins disable {record.name}`.")
+            record.add_problem("hooks", text, record.remedy)
             return
         record.plugin = plugin
         callers = self._manager.get_hookcallers(plugin) or []

@@ -85,6 +85,11 @@ class Contribution(msgspec.Struct, Generic[S], frozen=True):
         return self.record.name
 
     @property
+    def title(self) -> str:
+        """What it is, for messages: `provider 'acme'`."""
+        return f"{KINDS[self.kind].word} {self.name!r}"
+
+    @property
     def name(self) -> str:
         """The spec's name."""
         name: str = self.spec.name  # type: ignore[attr-defined]
@@ -135,7 +140,7 @@ def collect(
                 impl.record,
                 table.hook,
                 f"it did not return within {outcome.seconds:g} s.",
-                f"Upgrade it, or `hermes plugins disable {impl.record.name}`.",
+                impl.record.remedy,
             )
     return [item for item in found if item.record.state == "loaded"]
 

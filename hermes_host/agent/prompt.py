@@ -42,7 +42,7 @@ async def _section(host: Host, session: Session, contribution: Contribution[Prom
             text = await write(host.context(contribution.plugin), session)
         return str(text).strip()
     except Exception as error:
-        problem = contribution.record.add_problem(f"prompt section {contribution.name!r}", describe(error))
+        problem = contribution.record.add_problem(contribution.title, describe(error))
         log.warning("%s", problem.line(), exc_info=error)
         return ""
 

@@ -205,7 +205,8 @@ class ModelServer:
         """Serve until cancelled."""
         if self._server is None:
             raise RuntimeError("Enter the server before serving.")
-        await self._server.serve_forever()
+        # Not the server's own serve_forever(): since Python 3.12 it waits, when cancelled, for connections kept alive.
+        await asyncio.get_running_loop().create_future()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1

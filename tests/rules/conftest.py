@@ -70,9 +70,10 @@ class PluginFolder:
 
     @property
     def dependencies(self) -> list[str]:
-        """Distribution names this plugin declares, optional ones too."""
+        """Distribution names this plugin declares, optional ones too; not what only its tests need."""
         project = self.pyproject["project"]
-        texts = [*project.get("dependencies", ()), *sum(project.get("optional-dependencies", {}).values(), [])]
+        extras = {name: texts for name, texts in project.get("optional-dependencies", {}).items() if name != "testing"}
+        texts = [*project.get("dependencies", ()), *sum(extras.values(), [])]
         return [re.split(r"[\s\[<>=!~;]", text, maxsplit=1)[0] for text in texts]
 
     @property

@@ -85,7 +85,9 @@ def hermes_checks() -> Iterable[CheckSpec]:
 
 
 @hookimpl
-def hermes_assess_tool_call(call: ToolCall, session: SessionContext, effects: frozenset[str]) -> Assessment | None:
+async def hermes_assess_tool_call(
+    call: ToolCall, session: SessionContext, effects: frozenset[str]
+) -> Assessment | None:
     """Deny other plugins' write calls whose path argument names a protected file.
 
     The look is lexical: which terminal the other tool writes to is its own affair, so links are not followed here.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import threading
@@ -270,7 +271,7 @@ async def test_a_call_that_could_not_be_assessed_does_nothing(session):
 def test_other_plugins_write_calls_are_held_to_the_protected_names(session):
     def judge(effects, **arguments):
         call = ToolCall(id="1", name="save_image", arguments=arguments)
-        return plugin.hermes_assess_tool_call(call, session.context, frozenset(effects))
+        return asyncio.run(plugin.hermes_assess_tool_call(call, session.context, frozenset(effects)))
 
     assert judge({"write", "net"}, path="~/.ssh/authorized_keys").verdict == "deny"
     assert judge({"write"}, output_path=".git/hooks/pre-commit").verdict == "deny"

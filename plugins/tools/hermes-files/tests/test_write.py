@@ -142,7 +142,7 @@ async def test_a_lone_surrogate_is_an_error(session):
     ("name", "good", "bad", "line"),
     [
         ("a.py", "x = 1\n", "x = 1\ndef f(:\n", "line 2"),
-        ("a.json", "{}\n", '{"a": 1,\n}\n', "line 2"),
+        ("a.json", "{}\n", '{"a": 1\n"b": 2}\n', "line 2"),
         ("a.toml", "a = 1\n", "a = 1\nb = \n", "line 2"),
         ("a.xml", "<a/>\n", "<a>\n<b></a>\n", "line 2"),
         ("a.ini", "[a]\nb=1\n", "b=1\n[a]\n", "line"),

@@ -22,7 +22,7 @@ NO_PRICES: dict[str, Any] = {
     "long_cache_write_price": None,
     "price_source": "",
 }
-"""An empty price list. A list is taken from one source as a whole."""
+"""An empty price list."""
 
 
 class PricedFacts(ModelFacts, frozen=True, kw_only=True, omit_defaults=True):
@@ -41,11 +41,16 @@ class PricedFacts(ModelFacts, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def over(facts: PricedFacts, source: str, known: dict[str, Any]) -> PricedFacts:
-    """`facts` with what another source knows put over it; with a price in `known` the whole price list is replaced."""
+    """`facts` with what another source knows put over it.
+
+    A price for input or output replaces the whole price list; prices of the cache alone complete the one there is.
+    """
     if not known:
         return facts
-    if any(name in NO_PRICES for name in known):
-        known = {**NO_PRICES, **known, "price_source": source}
+    if known.keys() & {"input_price", "output_price"}:
+        known = {**NO_PRICES, **known}
+    if known.keys() & NO_PRICES.keys():
+        known = {**known, "price_source": source}
     replaced: PricedFacts = msgspec.structs.replace(facts, source=source, **known)
     return replaced
 

@@ -16,8 +16,8 @@ Tokens = Annotated[int, Meta(description="Tokens.", ge=1)] | None
 class ModelSetting(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the user says of one model. What is left out is taken from elsewhere.
 
-    Whoever sets `input_price` or `output_price` replaces the whole price list, prices for long prompts included:
-    prices of two sources are never mixed.
+    `input_price` or `output_price` replace the whole price list, prices for long prompts included; prices of the cache
+    alone complete the one there is.
     """
 
     context: Tokens = None

@@ -157,6 +157,12 @@ async def test_a_price_of_the_users_replaces_the_whole_price_list(tmp_path: Path
     assert (facts.long_above, facts.price_source) == (0, "user")
 
 
+async def test_a_price_of_the_cache_completes_the_price_list(tmp_path: Path) -> None:
+    config = 'catalog: {models: {"gemini:gemini-3.5-flash": {cached_price: 0.2}}}'
+    facts = await in_host(tmp_path, config, "gemini", "gemini-3.5-flash")
+    assert (facts.input_price, facts.cached_price, facts.price_source) == (1.5, 0.2, "user")
+
+
 async def test_a_wrong_setting_is_reported_and_the_snapshot_used(tmp_path: Path) -> None:
     config = 'catalog: {models: {"openai:gpt-5": {context: many}}}'
     facts = await in_host(tmp_path, config, "openai", "gpt-5")

@@ -29,7 +29,8 @@ PHRASES: dict[str, tuple[str, ...]] = {
         r"(anweisungen|instruktionen|befehle|regeln|vorgaben|anordnungen|nachrichten)",
         # French
         r"(ignore[rz]?|oublie[rz]?|ne tiens pas compte de|ne tenez pas compte de) (toutes |tous )?"
-        r"(les |tes |vos |des )?(instructions|consignes|directives|règles|ordres)( système)? (précédent(e)?s|antérieur(e)?s|ci dessus)",
+        r"(les |tes |vos |des )?(instructions|consignes|directives|règles|ordres)( système)? "
+        r"(précédent(e)?s|antérieur(e)?s|ci dessus)",
         # Spanish
         r"(ignora|ignore|ignorad|olvida|olvide|descarta|omite) (todas |todos )?(las |los |tus |sus )?"
         r"(instrucciones|indicaciones|órdenes|reglas|mensajes)( del sistema)? (anteriores|previas|previos|de arriba)",

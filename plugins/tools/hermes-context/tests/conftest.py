@@ -33,6 +33,11 @@ class Talk:
             message = user_message(message)
         return await expander.expand(message, self.session.context)
 
+    @staticmethod
+    def notices(message: Message) -> list[str]:
+        """What a person would be told about the message."""
+        return message.meta.get(NOTICES, [])
+
     async def say(self, text: str) -> str:
         """A whole turn; gives the answer."""
         end = finished(await events_of(self.session.run(await self.expand(text))))
@@ -47,10 +52,6 @@ class Talk:
         name, arguments = split_slash_command(line)
         call = SlashCall(name=name, arguments=arguments, host=self.host, session=self.session, surface=surface)
         return await slash.run(slash.find(self.host, name), call)
-
-
-def notices(message: Message) -> list[str]:
-    return message.meta.get(NOTICES, [])
 
 
 @pytest.fixture
@@ -86,18 +87,23 @@ def git(project: Path):
 @pytest.fixture
 async def host(home: Path):
     async with StandInHost(home / ".hermes", plugins=["context", "local"]) as host:
-        host.script()
         yield host
 
 
 @pytest.fixture
-async def talk(host: StandInHost, project: Path) -> Talk:
+def model(host: StandInHost):
+    """The scripted model; `model.steps` are its answers to come, `model.requests` what it was asked."""
+    return host.script()
+
+
+@pytest.fixture
+async def talk(host: StandInHost, model: Any, project: Path) -> Talk:
     """A conversation in the project."""
     return Talk(host, await host.start(toolsets=[], directory=str(project)), project)
 
 
 @pytest.fixture
-def begin(host: StandInHost, project: Path):
+def begin(host: StandInHost, model: Any, project: Path):
     """Begins another conversation in the project, or in a directory of it."""
 
     async def start(directory: Path | None = None) -> Talk:

@@ -24,7 +24,7 @@ from hermes_host.errors import (
 )
 from hermes_resilience import notices
 from hermes_resilience.candidates import Candidate
-from hermes_resilience.retries import asked_wait
+from hermes_resilience.retries import Stalled, asked_wait, public
 from hermes_resilience.stalls import Limits
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class Course:
         """What comes after a failure: seconds to wait, and what to say. Raises the error when there is nothing."""
         if isinstance(error, BudgetExceeded):
             raise error
-        self._failed.setdefault(self.who, error)
+        self._failed[self.who] = error
         if self.left() <= 0:
             raise self._final("There is no time left to ask again.")
         rotated = self._rotate(error)
@@ -169,7 +169,7 @@ class Course:
         retries, asked = self._state.retries, self._asked_wait(error)
         if not isinstance(error, ProviderError) or self._last_resort or retries.over(error, self._tries):
             return None, ""
-        if self._candidate is self._route or (isinstance(error, RateLimited) and self._others_are_ready):
+        if self._candidate is self._route or (isinstance(error, RateLimited | Stalled) and self._others_are_ready):
             return None, ""
         if asked is not None and asked > self._state.settings.longest_wait:
             return None, f"It asks to wait {asked:.0f} s, and resilience.longest_wait is less."
@@ -208,6 +208,8 @@ class Course:
         return notices.skipped(failed, str(error))
 
     def _may_switch(self, error: HermesError) -> bool:
+        if self._candidate is self._route:
+            return True
         if isinstance(error, ContentRefused):
             return self._state.settings.fallback_on_refusal
         if self._candidate.key != self._primary.key:
@@ -217,7 +219,7 @@ class Course:
     def _final(self, obstacle: str) -> HermesError:
         """The error of the model that was meant, with what else was tried."""
         name = self._primary.name if self._primary.name in self._failed else self.who
-        error = self._failed[name]
+        error = public(self._failed[name])
         said = [error.remedy, obstacle]
         if name == self.who and self._tries > 1:
             said.append(f"It was asked {self._tries} times.")

@@ -11,7 +11,7 @@ from hermes_host.errors import (
     RateLimited,
 )
 from hermes_host.stream import ProviderNotice
-from hermes_resilience.retries import EmptyAnswer
+from hermes_resilience.retries import EmptyAnswer, Stalled
 
 __all__ = ["differs", "fell_back", "resting", "retrying", "returned", "rotated", "routed", "skipped", "what_failed"]
 
@@ -23,6 +23,8 @@ def what_failed(error: BaseException, who: str) -> str:
             return f"{who} gave an empty answer"
         case InvalidResponse():
             return f"The answer of {who} was garbled"
+        case Stalled():
+            return f"The answer of {who} stood still"
         case ConnectionLost():
             return f"The connection to {who} broke"
         case RateLimited():

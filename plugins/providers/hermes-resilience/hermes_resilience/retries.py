@@ -5,20 +5,34 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from hermes_host.errors import ConnectionLost, InvalidResponse, Overloaded, ProviderError, RateLimited
+from hermes_host.errors import ConnectionLost, HermesError, InvalidResponse, Overloaded, ProviderError, RateLimited
 
 if TYPE_CHECKING:
     from tenacity import AsyncRetrying
 
     from hermes_resilience.settings import Settings
 
-__all__ = ["EmptyAnswer", "Retries", "asked_wait"]
+__all__ = ["EmptyAnswer", "Retries", "Stalled", "asked_wait", "public"]
 
 _NO_CREDIT = 402
 
 
 class EmptyAnswer(InvalidResponse):
     """The model ended its answer without saying anything."""
+
+
+class Stalled(ConnectionLost):
+    """The answer stood still and was cut: to ask again may cost as long a wait once more."""
+
+
+def public(error: HermesError) -> HermesError:
+    """The error as one of the host's own kinds, which programs know by name."""
+    match error:
+        case EmptyAnswer():
+            return InvalidResponse(error.message, remedy=error.remedy)
+        case Stalled():
+            return ConnectionLost(error.message, remedy=error.remedy, partial=error.partial)
+    return error
 
 
 def asked_wait(error: BaseException) -> float | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hermes_host.errors import ConnectionLost
+from hermes_resilience.retries import Stalled
 
 if TYPE_CHECKING:
     from collections.abc import Sized
@@ -56,10 +56,10 @@ class Watch:
         self._cut = False
         return self._task.uncancel() <= self._cancelled_before
 
-    def failure(self, provider: str) -> ConnectionLost:
+    def failure(self, provider: str) -> Stalled:
         """The error in place of the cancellation."""
         text, remedy = self._why
-        return ConnectionLost(f"{provider} {text}", remedy=remedy, partial=len(self._events) > 0)
+        return Stalled(f"{provider} {text}", remedy=remedy, partial=len(self._events) > 0)
 
     def stop(self) -> None:
         """Look no more."""

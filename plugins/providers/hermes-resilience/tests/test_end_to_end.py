@@ -131,6 +131,15 @@ async def test_an_answer_that_stands_still_is_cut_and_its_connection_closed(sett
     await setting.one.requests[0].gone.wait()
 
 
+async def test_the_time_of_a_turn_ends_it_whatever_is_being_waited_for(setting):
+    setting.one.script += [events(Pause.HOLD), failure(429, "slow", headers={"retry-after": "30"})]
+    host = await setting.host("agent: {deadline: 1}\n")
+    assert (await setting.turn(host)).end.outcome == "budget"
+    told = await setting.turn(host)
+    assert (told.end.outcome, told.end.error_kind) == ("failed", "RateLimited")
+    assert "would have to wait 30 s, and only" in told.end.error
+
+
 async def test_a_half_delivered_tool_call_is_never_executed(setting):
     half = events(chunk(call_delta(0, id="c1", name="wipe", arguments='{"path": "/')), Pause.CUT)
     setting.one.script += [half, chat(ToolCall(id="c2", name="look", arguments={})), chat("Done.")]

@@ -37,6 +37,16 @@ async def test_limits_and_refused_keys_go_to_the_next_model_at_once(calls, error
     assert (two.requests[0].provider, two.requests[0].model) == ("two", "other")
 
 
+async def test_a_model_that_stands_still_is_replaced_at_once(calls, broken):
+    calls.configure(**TWO)
+    one = calls.script("one", broken(None))
+    calls.script("two", "From two.")
+    outcome = await calls.ask()
+    assert await outcome.text() == "From two."
+    assert (len(one.requests), outcome.codes) == (1, ["fallback"])
+    assert outcome.notices[0].text.startswith("The answer of one:big stood still")
+
+
 @pytest.mark.parametrize(("error", "attempts"), [(Overloaded("busy"), 3), (ConnectionLost("x"), 3)])
 async def test_trouble_that_may_pass_goes_to_the_next_model_after_the_retries(calls, error, attempts):
     calls.configure(**TWO)
@@ -196,6 +206,7 @@ async def test_a_model_in_its_pause_is_the_last_resort_and_asked_once(calls):
 
 async def test_side_work_has_a_list_of_its_own(calls):
     calls.configure(
+        retries=0,
         fallback_models=["two:a"],
         sections={"auxiliary_fallbacks": {"compression": ["three:c"], "title": []}},
     )

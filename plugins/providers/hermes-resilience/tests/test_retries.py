@@ -43,6 +43,12 @@ async def test_after_the_last_retry_the_error_says_how_often_was_asked(calls):
     assert outcome.codes == ["retry", "retry"]
 
 
+async def test_the_error_is_that_of_the_last_attempt(calls):
+    calls.script("one", Overloaded("first"), RateLimited("second"), ConnectionLost("third"))
+    outcome = await calls.ask()
+    assert isinstance(outcome.error, ConnectionLost) and outcome.error.message == "third"
+
+
 @pytest.mark.parametrize(
     "error",
     [
@@ -80,7 +86,7 @@ async def test_an_empty_answer_is_asked_for_again(calls, empty):
 async def test_answers_that_stay_empty_are_one_clear_error(calls):
     calls.script("one", EMPTY, EMPTY, EMPTY)
     outcome = await calls.ask()
-    assert isinstance(outcome.error, InvalidResponse)
+    assert type(outcome.error) is InvalidResponse
     assert "empty answer" in str(outcome.error)
 
 

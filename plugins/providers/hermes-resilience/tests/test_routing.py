@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hermes_resilience.settings import SmartModelRouting
 
-from hermes_host.errors import NotFound, RateLimited
+from hermes_host.errors import ContentRefused, NotFound, RateLimited
 from hermes_host.messages import Media, Text, ToolCall, ToolResult, assistant_message, tool_message, user_message
 
 ROUTING = {"routing": SmartModelRouting(enabled=True, cheap_model={"provider": "cheap", "model": "small"})}
@@ -80,7 +80,7 @@ async def test_nothing_is_routed_unless_it_is_switched_on(calls):
     assert await (await calls.ask()).text() == "From the big one."
 
 
-@pytest.mark.parametrize("error", [RateLimited("slow"), NotFound("There is no provider 'cheap'.")])
+@pytest.mark.parametrize("error", [RateLimited("slow"), ContentRefused("no"), NotFound("There is none.")])
 async def test_a_cheaper_model_that_fails_is_replaced_by_the_real_one(calls, error):
     calls.configure(sections=ROUTING)
     calls.script("cheap", error)

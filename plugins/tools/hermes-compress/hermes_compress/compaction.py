@@ -41,6 +41,9 @@ _SMALLEST_TRIM = 0.05
 _ROOM_FOR_TRANSCRIPT = 0.6
 """Of the summarising model's context."""
 
+_LEAST_KEPT = 1_000.0
+"""Tokens of the end that `/compress` leaves as they are, however short the conversation."""
+
 _FULL = 0.95
 """Of the context: estimates err, and the answer needs room."""
 
@@ -83,6 +86,7 @@ class Compaction:
         self._conversation = conversation
         self._request = request
         self._messages: Sequence[Message] = request.messages
+        self._stored: Sequence[Message] = tuple(conversation.session.messages)
         self._settings = settings
         self._auxiliary = auxiliary
         self._context = context
@@ -173,10 +177,12 @@ class Compaction:
         kept = self._settings.target_ratio * self._settings.threshold * self._context
         protect = self._settings.protect_last_n
         if self._manual:
-            kept, protect = min(kept, self._settings.target_ratio * self._before), 0
-        stored = len(self._conversation.session.messages)
+            kept, protect = min(kept, max(_LEAST_KEPT, self._settings.target_ratio * self._before)), 0
         return boundaries(
-            self._messages[:stored], self._conversation.meter.between, budget=kept / self._ratio, protect=protect
+            self._messages[: len(self._stored)],
+            self._conversation.meter.between,
+            budget=kept / self._ratio,
+            protect=protect,
         )
 
     async def _ask(
@@ -217,8 +223,9 @@ class Compaction:
         best: Applied | None = None
         size = self._tokens(found) if found else self._before
         for trims in self._stages(found or self._conversation.applied):
-            best = self._applied(self._with_trims(found, trims, reason)) if trims else None
-            if best is not None and self._tokens(best) <= self._context * _FULL:
+            if trims:
+                best = self._applied(self._with_trims(found, trims, reason))
+            if (self._tokens(best) if best else size) <= self._context * _FULL:
                 break
         return best if best is not None and self._tokens(best) <= size * (1 - _SMALLEST_TRIM) else None
 
@@ -226,12 +233,11 @@ class Compaction:
         """Ever harder cuts: what is long past, all but the last step, and that too."""
         start = base.view.cut if base else 0
         last = last_step(self._messages)
-        stored = len(self._conversation.session.messages)
         for stop in (self._boundaries().cut, last):
             yield (Trim(start, stop, 0),) if stop > start else ()
         before = (Trim(start, last, 0),) if last > start else ()
         for keep in _KEPT_OF_LAST:
-            yield (*before, Trim(max(last, start), stored, keep))
+            yield (*before, Trim(max(last, start), len(self._stored), keep))
 
     def _with_trims(self, found: Applied | None, trims: tuple[Trim, ...], reason: str) -> View:
         trims = (*trims, *self._carried(trims[-1].stop))
@@ -248,13 +254,13 @@ class Compaction:
     # ------------------------------------------------------------------------------------------------- the result
 
     def _applied(self, view: View) -> Applied:
-        return Applied.of(view, self._messages, self._conversation.session)
+        return Applied.of(view, self._messages, self._stored, self._request.session_id)
 
     def _finished(self, found: Applied) -> Applied:
         """The view with what the log is to say about it."""
         view = msgspec.structs.replace(
             found.view,
-            digest=digest(self._conversation.session.messages[: found.view.covers]),
+            digest=digest(self._stored[: found.view.covers]),
             time=time.time(),
             tokens_before=int(self._before),
             tokens_after=int(self._tokens(found)),

@@ -43,11 +43,11 @@ class Applied(msgspec.Struct, frozen=True):
     seen: Message
 
     @classmethod
-    def of(cls, view: View, messages: Sequence[Message], session: Session) -> Applied:
-        """The view applied to messages that begin with those it covers."""
-        found = shown(view, messages, session.id)
+    def of(cls, view: View, messages: Sequence[Message], stored: Sequence[Message], session_id: str) -> Applied:
+        """The view applied to `messages` that begin with those it covers; `stored` are the session's."""
+        found = shown(view, messages, session_id)
         last = view.covers - 1
-        return cls(view, found, sum(map(weigh, found)), session.messages[last], messages[last])
+        return cls(view, found, sum(map(weigh, found)), stored[last], messages[last])
 
 
 class Conversation:
@@ -81,7 +81,7 @@ class Conversation:
         messages = self.session.messages
         if not 0 < view.covers <= len(messages) or digest(messages[: view.covers]) != view.digest:
             return False
-        self.applied = Applied.of(view, messages, self.session)
+        self.applied = Applied.of(view, messages, messages, self.session.id)
         return True
 
     @property
@@ -103,7 +103,7 @@ class Conversation:
         while self.applied is not None and not self._holds(self.applied):
             self._step_back(self.applied.view)
         if self.applied is not None and messages[self.applied.view.covers - 1] is not self.applied.seen:
-            self.applied = Applied.of(self.applied.view, messages, self.session)
+            self.applied = Applied.of(self.applied.view, messages, self.session.messages, self.session.id)
 
     def _holds(self, applied: Applied) -> bool:
         messages = self.session.messages

@@ -53,7 +53,8 @@ def ledger(
 ) -> str:
     """The ledger of `messages` for a model with a `context` of so many tokens.
 
-    Messages whose index is in `shown` stand elsewhere in full. `items` are the open todo items, `writers` the names of the tools that write files.
+    Messages whose index is in `shown` stand elsewhere in full. `items` are the open todo items,
+    `writers` the names of the tools that write files.
     """
     sections = (
         (

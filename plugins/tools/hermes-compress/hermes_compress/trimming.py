@@ -63,7 +63,10 @@ def _shorter(result: ToolResult, keep: int, call: ToolCall | None, session_id: s
         f"[Left out to save space: {' and '.join(gone)} of what {what} gave. "
         f"The whole is in the log of session {session_id}, call {result.call_id}; call the tool again if you need it.]"
     )
-    return msgspec.structs.replace(result, content=(Text(text=_around(text, keep, note)),))
+    shorter = _around(text, keep, note)
+    if len(shorter) >= len(text) and not media:
+        return result
+    return msgspec.structs.replace(result, content=(Text(text=shorter),))
 
 
 def _around(text: str, keep: int, note: str) -> str:

@@ -42,6 +42,9 @@ class Vendor:
         """The requests of turns, as they arrived."""
         self.asked: list[Any] = []
         """The requests for summaries."""
+        self.mark: Any = None
+        """Called for each request of a turn; what it gives is kept in `marks`."""
+        self.marks: list[Any] = []
 
     def __call__(self, request: Any) -> Any:
         tokens = self.count(request)
@@ -50,11 +53,16 @@ class Vendor:
             answer = self.summaries.pop(0) if self.summaries else summary(goal="To finish the work.")
         else:
             self.turns.append(request)
+            self.marks.append(self.mark() if self.mark else None)
             if tokens > self.limit:
-                return ContextTooLong("too many tokens", limit=self.limit if self.named_limit is None else self.named_limit)
+                return ContextTooLong(
+                    "too many tokens", limit=self.limit if self.named_limit is None else self.named_limit
+                )
             answer = self.answers.pop(0) if self.answers else "All right."
         if callable(answer):
             answer = answer(request)
+        if hasattr(answer, "__aiter__"):
+            return answer
         if isinstance(answer, str):
             answer = assistant_message(answer)
         if isinstance(answer, BaseException) or hasattr(answer, "__await__") or isinstance(answer, MessageEnded):
@@ -133,7 +141,9 @@ class Talk:
         return list(self.vendor.turns[-1].messages)
 
 
-def step(id: str, tool: str, result: str, *, failed: bool = False, provenance: Any = "external", **arguments: Any) -> Any:
+def step(
+    id: str, tool: str, result: str, *, failed: bool = False, provenance: Any = "external", **arguments: Any
+) -> Any:
     """A call and its result, as two messages."""
     content = (Text(text=result),)
     return (

@@ -60,7 +60,7 @@ class Limit(msgspec.Struct, frozen=True):
         return words if middle else words[0].upper() + words[1:]
 
     def _state(self, spending: Spending) -> str:
-        state = f"{self._say(self.used(spending))} in {spending.calls} call{"" if spending.calls == 1 else "s"}"
+        state = f"{self._say(self.used(spending))} in {spending.calls} call{'' if spending.calls == 1 else 's'}"
         if self.unit == "dollars" and spending.unpriced:
             state += f", of which {spending.unpriced} without a known price are not counted"
         return state

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hermes_accounting.reports import Group, spending_by, total_since
-from hermes_accounting.words import cost_text, duration, tokens
+from hermes_accounting.words import cost_text, count, duration, tokens
 
 if TYPE_CHECKING:
     import sqlite3
@@ -98,7 +98,7 @@ def _overview(found: Insights) -> list[str]:
 
 def _section(title: str, groups: Sequence[Group], limit: int) -> list[str]:
     lines = [
-        f"- `{group.key or '(none)'}`: {group.spending.calls} calls, "
+        f"- `{group.key or '(none)'}`: {count(group.spending.calls, 'call')}, "
         f"{tokens(group.spending.usage.input + group.spending.usage.output)} tokens, {cost_text(group.spending)}"
         for group in groups[:limit]
     ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from hermes_host.services import Spending
 
-__all__ = ["CostStatus", "cost_status", "cost_text", "duration", "money", "tokens"]
+__all__ = ["CostStatus", "cost_status", "cost_text", "count", "duration", "money", "tokens"]
 
 CostStatus = Literal["estimated", "included", "unknown"]
 """By list prices; nothing is charged for it; no price is known."""
@@ -16,6 +16,11 @@ CostStatus = Literal["estimated", "included", "unknown"]
 def money(dollars: float) -> str:
     """`$12.50`; small amounts with four decimals."""
     return f"${dollars:.2f}" if dollars >= 1 or dollars == 0 else f"${dollars:.4f}"
+
+
+def count(number: int, word: str) -> str:
+    """`1 call`, `2,000 calls`."""
+    return f"{number:,} {word if number == 1 else f'{word}s'}"
 
 
 def tokens(number: int) -> str:

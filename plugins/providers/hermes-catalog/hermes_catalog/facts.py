@@ -43,6 +43,7 @@ class PricedFacts(ModelFacts, frozen=True, kw_only=True, omit_defaults=True):
 def over(facts: PricedFacts, source: str, known: dict[str, Any]) -> PricedFacts:
     """`facts` with what another source knows put over it.
 
+    `source` names where facts other than prices are from, `price_source` the prices'.
     A price for input or output replaces the whole price list; prices of the cache alone complete the one there is.
     """
     if not known:
@@ -51,7 +52,9 @@ def over(facts: PricedFacts, source: str, known: dict[str, Any]) -> PricedFacts:
         known = {**NO_PRICES, **known}
     if known.keys() & NO_PRICES.keys():
         known = {**known, "price_source": source}
-    replaced: PricedFacts = msgspec.structs.replace(facts, source=source, **known)
+    if known.keys() - NO_PRICES.keys():
+        known = {**known, "source": source}
+    replaced: PricedFacts = msgspec.structs.replace(facts, **known)
     return replaced
 
 

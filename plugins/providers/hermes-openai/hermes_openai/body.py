@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["BodyBuilder", "cache_key"]
 
 _Kept = dict[int, tuple[Message, EncodedMessage]]
+_Place = tuple[str, str, str]
+"""Session, purpose and model: side work of a session does not drive out what is kept of its turns."""
 
 _encode = msgspec.json.encode
 _CONVERSATIONS = 64
@@ -40,9 +42,9 @@ class BodyBuilder:
 
     def __init__(self, access: Access) -> None:
         self._access = access
-        self._conversations: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
-        self._sizes: dict[tuple[str, str], int] = {}
-        self._heads: OrderedDict[str, tuple[tuple[Any, ...], bytes]] = OrderedDict()
+        self._conversations: OrderedDict[_Place, _Kept] = OrderedDict()
+        self._sizes: dict[_Place, int] = {}
+        self._heads: OrderedDict[_Place, tuple[tuple[Any, ...], bytes]] = OrderedDict()
 
     def build(self, request: ModelRequest) -> bytes:
         """The body of a request."""
@@ -52,7 +54,8 @@ class BodyBuilder:
     def _head(self, request: ModelRequest) -> bytes:
         """Everything up to the first item; kept while what it is made of stays."""
         made_of = (request.model, request.system, request.tools)
-        kept = self._heads.get(request.session_id)
+        place = _place(request)
+        kept = self._heads.get(place)
         if kept is not None and kept[0][:2] == made_of[:2] and kept[0][2] is made_of[2]:
             return kept[1]
         head = b'{"model":' + _encode(self._access.deployment(request.model))
@@ -61,13 +64,13 @@ class BodyBuilder:
         if request.tools:
             head += b',"tools":' + _encode([_tool(tool) for tool in request.tools])
         head += b',"input":['
-        self._heads[request.session_id] = (made_of, head)
+        self._heads[place] = (made_of, head)
         if len(self._heads) > _CONVERSATIONS:
             self._heads.popitem(last=False)
         return head
 
     def _messages(self, request: ModelRequest) -> Iterable[EncodedMessage]:
-        place = (request.session_id, request.model)
+        place = _place(request)
         before = self._conversations.get(place, {})
         traits = self._access.traits(request.model)
         # A model that does not think refuses the thoughts of another.
@@ -81,7 +84,7 @@ class BodyBuilder:
         self._keep(place, now)
         return [now[id(message)][1] for message in request.messages]
 
-    def _keep(self, place: tuple[str, str], kept: _Kept) -> None:
+    def _keep(self, place: _Place, kept: _Kept) -> None:
         """Keep the bytes of the conversations used last, within bounds; the others are encoded anew when they go on."""
         self._conversations[place] = kept
         self._conversations.move_to_end(place)
@@ -99,6 +102,10 @@ class BodyBuilder:
         if request.session_id:
             fields["prompt_cache_key"] = cache_key(request.session_id)
         return b"," + _encode({"stream": True, "store": False, **fields, **access.extra_body})[1:]
+
+
+def _place(request: ModelRequest) -> _Place:
+    return request.session_id, request.purpose, request.model
 
 
 def arrange(messages: Iterable[EncodedMessage]) -> list[bytes]:

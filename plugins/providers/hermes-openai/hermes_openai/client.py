@@ -1,4 +1,4 @@
-"""The official SDK as the way to the vendor: one client per provider, made in a thread.
+"""The official SDK as the way to the vendor: one client per provider, made in a thread of its own.
 
 The SDK brings keys, addresses, Azure's paths, TLS, proxies and status errors. It is handed bodies that are encoded
 already, and its answers are read as bytes: to let it build and read them costs ten times as much.
@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
+import threading
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from hermes_host.errors import ConfigError
@@ -27,35 +29,46 @@ _KEEP_ALIVE_SECONDS = 60.0
 
 
 class Client:
-    """The SDK's client for one address."""
+    """The SDK's client for one address. Its import takes up to a second and begins at once, beside everything else."""
 
-    def __init__(self, access: Access, sdk: openai.AsyncOpenAI) -> None:
+    def __init__(self, access: Access) -> None:
         self._access = access
-        self._sdk = sdk
+        self._made: Future[openai.AsyncOpenAI] = Future()
+        # A daemon: a process that wants to end does not wait for an import that nobody needs any more.
+        threading.Thread(target=self._make, name="import openai", daemon=True).start()
 
-    @classmethod
-    async def open(cls, access: Access) -> Client:
-        """Make the client. Its import takes up to a second, so it happens beside the event loop."""
-        return cls(access, await asyncio.to_thread(_make, access))
+    def _make(self) -> None:
+        try:
+            sdk = _make(self._access)
+        except Exception as error:  # noqa: BLE001 - whoever waits for the client gets it
+            self._made.set_exception(error)
+        else:
+            self._made.set_result(sdk)
+
+    async def _sdk(self) -> openai.AsyncOpenAI:
+        return await asyncio.shield(asyncio.wrap_future(self._made))
 
     async def post(self, path: str, body: bytes, *, timeout: float | None) -> httpx2.Response:
         """Send a request once; gives the answer with its body unread. Raises what `failures` knows."""
+        sdk = await self._sdk()
         import httpx2
 
         options: Any = {"headers": {"Accept": "text/event-stream"}, "timeout": self._timeout(timeout)}
-        return await self._sdk.post(path, content=body, cast_to=httpx2.Response, options=options, stream=True)
+        return await sdk.post(path, content=body, cast_to=httpx2.Response, options=options, stream=True)
 
     async def get(self, path: str) -> bytes:
         """Read a page."""
+        sdk = await self._sdk()
         import httpx2
 
         options: Any = {"timeout": self._timeout(None)}
-        response = await self._sdk.get(path, cast_to=httpx2.Response, options=options)
+        response = await sdk.get(path, cast_to=httpx2.Response, options=options)
         return response.content
 
     async def aclose(self) -> None:
-        """Close the connections."""
-        await self._sdk.close()
+        """Close the connections. A client that is still being made has none."""
+        if self._made.done() and self._made.exception() is None:
+            await self._made.result().close()
 
     def _timeout(self, limit: float | None) -> httpx2.Timeout:
         import httpx2

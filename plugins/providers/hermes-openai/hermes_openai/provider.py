@@ -33,18 +33,17 @@ __all__ = ["OpenAIProvider", "connect"]
 _DRAIN_SECONDS = 1.0
 
 
-async def connect(context: PluginContext, spec: ProviderSpec) -> OpenAIProvider:
+def connect(context: PluginContext, spec: ProviderSpec) -> OpenAIProvider:
     """Make the provider of a spec. Raises `AuthFailed` without a key, `ConfigError` without a usable setting."""
-    access = resolve(context, spec.name)
-    return OpenAIProvider(access, await Client.open(access))
+    return OpenAIProvider(resolve(context, spec.name))
 
 
 class OpenAIProvider:
     """OpenAI's models at one address."""
 
-    def __init__(self, access: Access, client: Client) -> None:
+    def __init__(self, access: Access) -> None:
         self.access = access
-        self._client = client
+        self._client = Client(access)
         self._responses = BodyBuilder(access)
         self._chat = ChatBodies(access)
 

@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 import pytest
 from hermes_compatible.endpoint import Endpoint
-from hermes_openai.client import Client
 from hermes_openai.endpoint import CHAT_QUIRKS, Access
 from hermes_openai.provider import OpenAIProvider
 
@@ -44,7 +43,7 @@ async def make(server: ModelServer) -> AsyncIterator[Callable[..., Awaitable[Ope
         names = Endpoint.__dataclass_fields__
         settings.update({name: more.pop(name) for name in list(more) if name in names})
         access = Access(endpoint=Endpoint(key=key, **settings), **more)
-        made.append(OpenAIProvider(access, await Client.open(access)))
+        made.append(OpenAIProvider(access))
         return made[-1]
 
     yield make

@@ -136,6 +136,7 @@ def test_the_sdk_is_imported_when_it_is_first_used_and_beside_the_event_loop() -
         import asyncio, sys, time
         from pathlib import Path
         from hermes_host.context import PluginContext
+        from hermes_host.errors import ConnectionLost
         from hermes_openai.plugin import hermes_providers
         from hermes_openai.provider import connect
         from hermes_openai.settings import AzureSettings, Settings
@@ -146,14 +147,17 @@ def test_the_sdk_is_imported_when_it_is_first_used_and_beside_the_event_loop() -
             sections = {"openai": Settings(base_url="http://127.0.0.1:9/v1"), "azure": AzureSettings()}
             context = PluginContext("openai", home=Path("."), section=sections)
             spec = next(iter(hermes_providers()))
-            making = asyncio.create_task(connect(context, spec))
+            begun = time.perf_counter()
+            provider = connect(context, spec)
+            assert time.perf_counter() - begun < 0.1, "it waited for the import"
+            asking = asyncio.create_task(provider.models())
             turns = 0
-            while not making.done():
+            while not asking.done():
                 turns += 1
                 await asyncio.sleep(0)
             print(turns)
-            await (await making).aclose()
-            assert "openai" in sys.modules
+            assert isinstance(asking.exception(), ConnectionLost), asking.exception()
+            await provider.aclose()
 
         asyncio.run(main())
     """
@@ -164,9 +168,30 @@ def test_the_sdk_is_imported_when_it_is_first_used_and_beside_the_event_loop() -
     assert int(run.stdout) > 20, "the event loop stood still"
 
 
-async def test_a_file_of_certificates_that_is_not_there_is_named(make: Make) -> None:
-    with pytest.raises(ConfigError, match="ca_bundle"):
-        await make(ca_bundle="/does/not/exist.pem")
+def test_a_process_ends_without_waiting_for_the_import() -> None:
+    program = """
+        import sys, threading
+        from pathlib import Path
+        from hermes_host.context import PluginContext
+        from hermes_openai.plugin import hermes_providers
+        from hermes_openai.provider import connect
+        from hermes_openai.settings import AzureSettings, Settings
+
+        sections = {"openai": Settings(base_url="http://127.0.0.1:9/v1"), "azure": AzureSettings()}
+        connect(PluginContext("openai", home=Path("."), section=sections), next(iter(hermes_providers())))
+        assert [thread.daemon for thread in threading.enumerate() if "openai" in thread.name] in ([True], [])
+    """
+    run = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=50, check=False
+    )
+    assert (run.returncode, run.stderr) == (0, "")
+
+
+async def test_a_file_of_certificates_that_is_not_there_is_named(make: Make, ask: Any) -> None:
+    provider = await make(ca_bundle="/does/not/exist.pem")
+    for _ in range(2):
+        with pytest.raises(ConfigError, match="ca_bundle"):
+            await ask(provider)
 
 
 def _end(text: str) -> tuple[dict[str, Any], ...]:

@@ -44,7 +44,7 @@ async def settings(context: PluginContext) -> Iterable[CheckResult]:
         for candidate in candidates:
             results += _of_candidate(place, candidate, providers, catalog)
     results += _of_pools(pools, providers)
-    detail = f"{count} models to ask instead, {len(pools)} pools of keys" if count or pools else "no fallback is set"
+    detail = f"models to ask instead: {count}; pools of keys: {len(pools)}" if count or pools else "no fallback is set"
     return [CheckResult(name="model fallbacks", status="ok", detail=detail), *results]
 
 
@@ -76,7 +76,10 @@ def _of_pools(pools: Mapping[str, Sequence[str]], providers: Any) -> Iterator[Ch
         place = f"credential_pools.{name}"
         if providers is None:
             continue
-        if name not in providers.names():
+        if name in providers and providers.get(name).name != name:
+            detail = f"{name} is another name of {providers.get(name).name}, and pools go by the provider's own."
+            yield _warning(place, detail, f"Write credential_pools.{providers.get(name).name}.")
+        elif name not in providers:
             yield _warning(place, f"There is no provider {name!r}.", f"There are: {', '.join(providers.names())}.")
         elif not providers.get(name).spec.secrets:
             detail = f"{name} takes no key from a variable, so its pool has no effect."

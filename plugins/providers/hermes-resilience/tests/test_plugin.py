@@ -109,7 +109,7 @@ class _Two:
     @hookimpl
     def hermes_providers(self):
         for name, secrets in (("two", ("TWO_KEY",)), ("keyless", ())):
-            yield ProviderSpec(name=name, summary="A provider", target="hermes_two:connect", secrets=secrets)
+            yield ProviderSpec(name=name, summary="A provider", target="a:b", secrets=secrets, aliases=(name[:2],))
 
 
 async def test_the_check_names_what_is_set_in_vain(make_host):
@@ -125,7 +125,7 @@ resilience:
 auxiliary_fallbacks:
   title: [nobody:x]
 smart_model_routing: {enabled: true, cheap_model: {provider: nobody, model: y}}
-credential_pools: {two: [A, B], keyless: [A], nobody: [A]}
+credential_pools: {two: [A, B], keyless: [A], ke: [A], nobody: [A]}
 """
     )
     host.add_plugin("two", _Two())
@@ -144,7 +144,8 @@ credential_pools: {two: [A, B], keyless: [A], nobody: [A]}
         "auxiliary_fallbacks.title: There is no provider 'nobody'.",
         "smart_model_routing.cheap_model: There is no provider 'nobody'.",
         "credential_pools.keyless: keyless takes no key from a variable",
+        "credential_pools.ke: ke is another name of keyless",
         "credential_pools.nobody: There is no provider 'nobody'.",
     ):
         assert wanted in details
-    assert len(found) == 10
+    assert len(found) == 11

@@ -8,7 +8,7 @@ import msgspec
 
 from hermes_compatible.assembly import Assembler
 from hermes_compatible.failures import failed_in_stream, not_json, without_secrets
-from hermes_compatible.sse import EventReader
+from hermes_compatible.reading import BodyReader
 from hermes_compatible.wire import Chunk, decode_chunk
 from hermes_host.errors import ConnectionLost, InvalidResponse, ProviderError
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["Answer"]
 
 _DONE = b"[DONE]"
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_LARGEST_DOCUMENT = 64 * 1024 * 1024
 
 _MINIMAX_STATUS = {1002: 429, 1004: 401, 1008: 402, 1039: 400, 2049: 401}
 """MiniMax tells errors by `base_resp.status_code` in an answer of status 200; what is not here counts as 500."""
@@ -37,10 +35,7 @@ class Answer:
         self._endpoint = endpoint
         self._model = model
         self._assembler = Assembler(endpoint.provider, think_tags=endpoint.quirks.think_tags)
-        self._events = EventReader()
-        self._document: list[bytes] | None = None
-        self._size = 0
-        self._started = False
+        self._body = BodyReader(endpoint.provider)
 
     @property
     def began(self) -> bool:
@@ -49,21 +44,8 @@ class Answer:
 
     def feed(self, piece: bytes) -> Iterable[ProviderEvent]:
         """The events that more bytes give rise to. Raises `ProviderError`."""
-        if not self._started:
-            piece = piece.removeprefix(_BYTE_ORDER_MARK).lstrip()
-            if not piece:
-                return
-            self._started = True
-            if piece[:1] in (b"{", b"[", b"<"):
-                self._document = []
-        if self._document is not None:
-            self._document.append(piece)
-            self._size += len(piece)
-            if self._size > _LARGEST_DOCUMENT:
-                raise InvalidResponse(f"{self._endpoint.provider} sent an answer without end.")
-            return
         feed = self._assembler.feed
-        for data in self._events.feed(piece):
+        for data in self._body.feed(piece):
             if data == _DONE:
                 self.done = True
                 return
@@ -71,8 +53,8 @@ class Answer:
 
     def close(self) -> Iterable[ProviderEvent]:
         """The last events, when the body is over. Raises `ConnectionLost` for an answer that is not complete."""
-        if self._document is not None:
-            yield from self._assembler.feed(self._whole(b"".join(self._document)))
+        if self._body.is_document:
+            yield from self._assembler.feed(self._whole(self._body.document()))
         elif not self.done:
             yield from self._unfinished_event()
         if not self._assembler.finish_reason:
@@ -84,7 +66,7 @@ class Answer:
 
     def _unfinished_event(self) -> Sequence[ProviderEvent]:
         """An event at the end without its empty line, where it is whole: a cut one is part of a cut stream."""
-        for data in self._events.close():
+        for data in self._body.close():
             if data != _DONE:
                 try:
                     return self._assembler.feed(self._chunk(data))
@@ -94,7 +76,7 @@ class Answer:
 
     def _incomplete(self) -> ProviderError:
         name = self._endpoint.provider
-        if self._assembler.chosen or not (self.done or self._document):
+        if self._assembler.chosen or not (self.done or self._body.is_document):
             return ConnectionLost(f"The answer of {name} broke off before its end.", partial=self.began)
         return InvalidResponse(f"{name} sent an answer without any content (no choices).")
 

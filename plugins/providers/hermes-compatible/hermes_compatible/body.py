@@ -7,27 +7,21 @@ message as at its second, and begins with the bytes of the request before it: ve
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from hermes_compatible.kept import EncodedMessages, RequestHeads
 from hermes_compatible.parts import wire_messages
-from hermes_host.messages import Message
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from hermes_compatible.preset import Quirks
+    from hermes_host.messages import Message
     from hermes_host.protocols import ModelRequest, ModelSettings, ToolDefinition
 
 __all__ = ["BodyBuilder"]
 
-_Kept = dict[int, tuple[Message, bytes]]
-
 _encode = msgspec.json.encode
-_CONVERSATIONS = 64
-_KEPT_BYTES = 64 * 1024 * 1024
 
 
 class BodyBuilder:
@@ -36,61 +30,21 @@ class BodyBuilder:
     def __init__(self, provider: str, quirks: Quirks) -> None:
         self._provider = provider
         self._quirks = quirks
-        self._conversations: OrderedDict[str, _Kept] = OrderedDict()
-        self._sizes: dict[str, int] = {}
-        self._heads: OrderedDict[str, tuple[tuple[Any, ...], tuple[bytes, bytes]]] = OrderedDict()
+        self._encoded_messages: EncodedMessages[bytes] = EncodedMessages(len)
+        self._heads = RequestHeads(_head)
 
     def build(self, request: ModelRequest, *, stream: bool = True) -> bytes:
         """The body of a request."""
-        head, system = self._head(request)
-        messages = self._messages(request.session_id, request.messages)
+        head, system = self._heads.of(request)
+        conversation = (request.session_id, request.purpose)
+        encoded = self._encoded_messages.of(conversation, request.messages, self._encoded)
+        messages = [message for message in encoded if message]
         if system:
             messages.insert(0, system)
         return b"".join((head, b",".join(messages), b"]", self._tail(request, stream=stream)))
 
-    def _head(self, request: ModelRequest) -> tuple[bytes, bytes]:
-        """Everything up to the first message, and the system message. Kept while what they are made of stays."""
-        made_of = (request.model, request.system, request.tools)
-        kept = self._heads.get(request.session_id)
-        if kept is not None and kept[0][0] == made_of[0] and kept[0][1] == made_of[1] and kept[0][2] is made_of[2]:
-            return kept[1]
-        head = b'{"model":' + _encode(request.model)
-        if request.tools:
-            head += b',"tools":' + _encode([_tool(tool) for tool in request.tools])
-        system = _encode({"role": "system", "content": request.system}) if request.system else b""
-        encoded = (head + b',"messages":[', system)
-        self._heads[request.session_id] = (made_of, encoded)
-        if len(self._heads) > _CONVERSATIONS:
-            self._heads.popitem(last=False)
-        return encoded
-
-    def _messages(self, session_id: str, messages: Sequence[Message]) -> list[bytes]:
-        before = self._conversations.get(session_id, {})
-        now: _Kept = {}
-        encoded: list[bytes] = []
-        for message in messages:
-            kept = before.get(id(message))
-            if kept is None or kept[0] is not message:
-                kept = (message, self._encoded(message))
-            now[id(message)] = kept
-            if kept[1]:
-                encoded.append(kept[1])
-        self._keep(session_id, now, sum(map(len, encoded)))
-        return encoded
-
     def _encoded(self, message: Message) -> bytes:
         return b",".join(_encode(wire) for wire in wire_messages(message, self._quirks, self._provider))
-
-    def _keep(self, session_id: str, kept: _Kept, size: int) -> None:
-        """Keep the bytes of the conversations used last, within bounds; the others are encoded anew when they go on."""
-        self._conversations[session_id] = kept
-        self._conversations.move_to_end(session_id)
-        self._sizes[session_id] = size
-        while len(self._conversations) > 1 and (
-            len(self._conversations) > _CONVERSATIONS or sum(self._sizes.values()) > _KEPT_BYTES
-        ):
-            oldest, _ = self._conversations.popitem(last=False)
-            del self._sizes[oldest]
 
     def _tail(self, request: ModelRequest, *, stream: bool) -> bytes:
         """What stands after the messages, so that a changed setting does not change the prefix."""
@@ -101,6 +55,15 @@ class BodyBuilder:
         if self._quirks.cache_key and request.session_id:
             rest["prompt_cache_key"] = request.session_id
         return b"," + _encode(rest)[1:]
+
+
+def _head(request: ModelRequest) -> tuple[bytes, bytes]:
+    """Everything up to the first message, and the system message."""
+    head = b'{"model":' + _encode(request.model)
+    if request.tools:
+        head += b',"tools":' + _encode([_tool(tool) for tool in request.tools])
+    system = _encode({"role": "system", "content": request.system}) if request.system else b""
+    return head + b',"messages":[', system
 
 
 def _tool(tool: ToolDefinition) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from hermes_compatible.arguments import parse_arguments
 from hermes_host.messages import ToolCall
 
 if TYPE_CHECKING:
@@ -126,16 +127,3 @@ def _encoded(arguments: dict[str, Any] | None) -> str:
 
 def _is_object(text: str) -> bool:
     return parse_arguments(text) is not None and bool(text.strip())
-
-
-def parse_arguments(text: str) -> dict[str, Any] | None:
-    """The arguments as an object; no text and `null` are an empty one; None for anything else, such as `{}{}`."""
-    if not text.strip():
-        return {}
-    try:
-        value = msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeError):
-        return None
-    if value is None:
-        return {}
-    return value if isinstance(value, dict) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import msgspec
 
@@ -14,7 +15,7 @@ from hermes_host.protocols import ModelInfo
 if TYPE_CHECKING:
     from hermes_compatible.endpoint import Endpoint
 
-__all__ = ["listed", "parse"]
+__all__ = ["by_name", "listed", "next_page", "parse"]
 
 _CONTEXT_KEYS = ("context_length", "context_window", "max_model_len", "max_context_length", "max_input_tokens")
 _NOT_CHAT = re.compile(
@@ -40,8 +41,21 @@ def parse(endpoint: Endpoint, body: bytes) -> Sequence[ModelInfo]:
     if entries is None:
         raise not_json(endpoint, body)
     models = [_model(entry) for entry in entries]
-    known = {model.id: model for model in models if model is not None}
-    return sorted(known.values(), key=_order)
+    return by_name(model for model in models if model is not None)
+
+
+def by_name(models: Iterable[ModelInfo]) -> Sequence[ModelInfo]:
+    """The models, each once, sorted by name, chat models first."""
+    return sorted({model.id: model for model in models}.values(), key=_order)
+
+
+def next_page(body: bytes) -> str:
+    """The query for the rest of a list that came in pages, empty where this was all of it."""
+    value = msgspec.json.decode(body)
+    if not isinstance(value, dict) or value.get("has_more") is not True:
+        return ""
+    last = value.get("last_id")
+    return f"?after_id={quote(last, safe='')}" if isinstance(last, str) and last else ""
 
 
 def _entries(value: Any) -> Sequence[Any] | None:
@@ -67,7 +81,8 @@ def _model(entry: Any) -> ModelInfo | None:
         name=name if isinstance(name, str) and name != id else "",
         context=_context(entry),
         max_output=_number(entry.get("top_provider"), "max_completion_tokens")
-        or _number(entry, "max_completion_tokens"),
+        or _number(entry, "max_completion_tokens")
+        or _number(entry, "max_tokens"),
     )
 
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from urllib.parse import SplitResult, urlsplit
 
-from hermes_compatible.preset import Preset, Quirks, preset_of
-from hermes_compatible.settings import CustomProvider, Override, Settings
+from msgspec.structs import replace
+
+from hermes_compatible.addresses import checked, host_of, is_local, secure_host, wire_at
+from hermes_compatible.preset import Preset, Quirks, Wire, preset_of
+from hermes_compatible.settings import CustomProvider, ModelSection, Override, Settings
 from hermes_host.config import is_dummy_key
+from hermes_host.config import sections as host_sections
 from hermes_host.errors import AuthFailed, ConfigError
 
 if TYPE_CHECKING:
@@ -32,6 +35,7 @@ class Endpoint:
 
     provider: str
     base_url: str
+    wire: Wire = "chat"
     key: str = field(default="", repr=False)
     key_name: str = ""
     """The variable or setting the key came from or would come from, for error messages."""
@@ -62,7 +66,8 @@ def resolve(context: PluginContext, spec: ProviderSpec) -> Endpoint:
     read_timeout = settings.read_timeout or found.quirks.read_timeout or 60.0
     return Endpoint(
         provider=spec.name,
-        base_url=_checked(found.base_url, spec.name),
+        base_url=checked(found.base_url, spec.name, found.wire),
+        wire=found.wire,
         key=found.key,
         key_name=found.key_name,
         key_url=found.key_url,
@@ -84,20 +89,28 @@ def _preset(context: PluginContext, settings: Settings, spec: ProviderSpec, pres
     if address and not _vendor_owns(preset, address):
         # A key without an address beside it belongs to the vendor as well.
         key = own if override.base_url else ""
-        if not key and spec.secrets and not _is_local(address):
+        if not key and spec.secrets and not is_local(address):
             raise AuthFailed(
-                f"{spec.name} is set to {_host(address)}, and a key of {_host(preset.base_url)} is not sent there.",
+                f"{spec.name} is set to {host_of(address)}, and a key of {host_of(preset.base_url)} is not sent there.",
                 remedy=f"Set base_url and api_key together below `compatible.providers.{spec.name}`.",
             )
-        return _found(spec, preset, address, key, place, override.headers)
+        return _found(spec, preset, address, key, place, override)
     name, key = (place, own) if own else _first_key(context, spec)
     if spec.secrets and not key:
         raise _missing(spec)
-    return _found(spec, preset, address or _base_for(preset, key), key, name or place, override.headers)
+    if name in preset.bearer_keys:
+        preset = replace(preset, quirks=replace(preset.quirks, key_header="bearer"))
+    return _found(spec, preset, address or _base_for(preset, key), key, name or place, override)
 
 
 def _found(
-    spec: ProviderSpec, preset: Preset, address: str, key: str, key_name: str, headers: Mapping[str, str]
+    spec: ProviderSpec,
+    preset: Preset,
+    address: str,
+    key: str,
+    key_name: str,
+    override: Override,
+    api_mode: str = "",
 ) -> Endpoint:
     return Endpoint(
         provider=spec.name,
@@ -105,16 +118,18 @@ def _found(
         key=key,
         key_name=key_name,
         key_url=spec.url,
-        headers=headers,
+        wire=wire_at(address, override.api_mode or api_mode, preset.wire, spec.name),
+        headers=override.headers,
         quirks=preset.quirks,
     )
 
 
 def _custom(context: PluginContext, settings: Settings, spec: ProviderSpec, preset: Preset) -> Endpoint:
-    own, (model_url, model_key) = settings.custom, _model_section(context)
+    own, (model_url, model_key, model_mode) = settings.custom, _model_section(context)
     openai_key = _usable(_variable(context, "OPENAI_API_KEY"))
     if own.base_url:
-        address, key, place = own.base_url, _usable(own.api_key.reveal()), "compatible.custom.api_key"
+        # What `model` says of its own address holds for no other.
+        address, key, place, model_mode = own.base_url, _usable(own.api_key.reveal()), "compatible.custom.api_key", ""
     elif model_url:
         address, key, place = model_url, _usable(model_key) or openai_key, "model.api_key"
     else:
@@ -124,17 +139,16 @@ def _custom(context: PluginContext, settings: Settings, spec: ProviderSpec, pres
             f"The provider {spec.name!r} has no address.",
             remedy="Set one with `hermes config set model.base_url URL`, or set OPENAI_BASE_URL.",
         )
-    if not key and _secure_host(address) == _OPENAI_HOST:
+    if not key and secure_host(address) == _OPENAI_HOST:
         key, place = openai_key, "OPENAI_API_KEY"
-    return _found(spec, preset, address, key, place, own.headers)
+    return _found(spec, preset, address, key, place, own, model_mode)
 
 
-def _model_section(context: PluginContext) -> tuple[str, str]:
-    """`model.base_url` and `model.api_key` of the host's own section, which this plugin declares that it reads."""
-    from hermes_host.config.sections import ModelSection
-
-    section = context.section(ModelSection, "model")
-    return section.base_url, section.api_key.reveal()
+def _model_section(context: PluginContext) -> tuple[str, str, str]:
+    """`model.base_url`, `model.api_key` and `model.api_mode` of the section this plugin shares with the host."""
+    section = context.section(host_sections.ModelSection, "model")
+    mode = section.api_mode if isinstance(section, ModelSection) else ""
+    return section.base_url, section.api_key.reveal(), mode
 
 
 def _named(context: PluginContext, spec: ProviderSpec, preset: Preset) -> Endpoint:
@@ -154,6 +168,7 @@ def _named(context: PluginContext, spec: ProviderSpec, preset: Preset) -> Endpoi
     return Endpoint(
         provider=name,
         base_url=entry.base_url,
+        wire=wire_at(entry.base_url, entry.api_mode, preset.wire, name),
         key=_usable(entry.api_key.reveal()),
         key_name=f"api_key of {name} in custom_providers",
         headers=entry.headers,
@@ -183,7 +198,7 @@ def _base_for(preset: Preset, key: str) -> str:
 
 def _vendor_owns(preset: Preset, address: str) -> bool:
     """Whether the vendor's keys may go to this address: one of the vendor's hosts, over TLS."""
-    return _secure_host(address) in {_host(preset.base_url), *preset.hosts}
+    return secure_host(address) in {host_of(preset.base_url), *preset.hosts}
 
 
 def _variable(context: PluginContext, name: str) -> str:
@@ -194,43 +209,3 @@ def _variable(context: PluginContext, name: str) -> str:
 def _usable(value: str) -> str:
     text = value.strip()
     return "" if is_dummy_key(text) else text
-
-
-def _checked(address: str, provider: str) -> str:
-    parts = _split(address)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigError(
-            f"The base URL {address!r} of {provider} is not a web address.",
-            remedy="It should look like https://example.com/v1.",
-        )
-    if parts.username or parts.password:
-        raise ConfigError(
-            f"The base URL of {provider} holds a user name or password.", remedy="Use its api_key setting instead."
-        )
-    return address.rstrip("/").removesuffix("/chat/completions")
-
-
-def _split(address: str) -> SplitResult:
-    try:
-        return urlsplit(address)
-    except ValueError:
-        return urlsplit("")
-
-
-def _host(address: str) -> str:
-    return _split(address).hostname or address
-
-
-def _secure_host(address: str) -> str:
-    """The host, empty where the address is not on the standard port over TLS."""
-    parts = _split(address)
-    try:
-        standard = parts.scheme == "https" and parts.port in (None, 443)
-    except ValueError:
-        return ""
-    return (parts.hostname or "") if standard else ""
-
-
-def _is_local(address: str) -> bool:
-    host = _host(address)
-    return host in ("localhost", "::1") or host.startswith("127.")

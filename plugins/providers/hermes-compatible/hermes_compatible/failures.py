@@ -39,6 +39,7 @@ _CONTEXT = (
     r"(?i)"
     r"context[_ ](?:length|window|size)|maximum context|too many tokens|prompt is too long|input is too long"
     r"|exceeds? the (?:available )?context|maximum (?:prompt|input) length|token limit exceeded|input token count"
+    r"|request_too_large"
 )
 _LIMIT = (
     r"(?i)"
@@ -49,7 +50,7 @@ _REFUSED = (
     r"(?i)"
     r"content[_ ](?:filter|policy)|content management policy|data_inspection_failed|sensitive content|moderation"
 )
-_QUOTA = r"(?i)insufficient[_ ](?:quota|balance|credits)|out of credits|billing"
+_QUOTA = r"(?i)insufficient[_ ](?:quota|balance|credits)|out of credits|credit balance|billing"
 _TOKENS = r"\b(?:sk|pk|rk|gsk|hf|xai|ghp|nvapi)[-_][A-Za-z0-9_\-*.]{6,}|\bBearer\s+\S+|\bAIza[\w-]{20,}"
 
 _STATUS_BY_CODE = {
@@ -66,6 +67,9 @@ _STATUS_BY_CODE = {
     "service_unavailable": 503,
     "engine_overloaded_error": 503,
     "timeout": 504,
+    "timeout_error": 504,
+    "billing_error": 402,
+    "request_too_large": 413,
     "invalid_api_key": 401,
     "authentication_error": 401,
     "permission_error": 403,
@@ -77,6 +81,10 @@ _STATUS_BY_CODE = {
     "not_found_error": 404,
     "model_not_found": 404,
 }
+
+
+_SPOKEN = {"chat": "chat completions", "messages": "messages"}
+_ADDRESS = {"chat": "which mostly ends in /v1", "messages": "which stands without /v1"}
 
 
 class _Words(msgspec.Struct, frozen=True):
@@ -120,19 +128,19 @@ def _by_status(endpoint: Endpoint, model: str, status: int, words: _Words, after
             remedy="Say it differently, or use another model.",
             status=status,
         )
-    if status in (401, 403):
-        return AuthFailed(f"{name} did not accept the key{said}", remedy=_key_remedy(endpoint), status=status)
-    if status == 429 or status == 402 or (status == 403 and re.search(_QUOTA, everything)):
+    if status in (402, 429) or (status in (400, 403) and re.search(_QUOTA, everything)):
         remedy = "The account has no credit left." if status == 402 or re.search(_QUOTA, everything) else ""
         return RateLimited(f"{name} limits requests{said}", remedy=remedy, status=status, retry_after=after)
+    if status in (401, 403):
+        return AuthFailed(f"{name} did not accept the key{said}", remedy=_key_remedy(endpoint), status=status)
     if status == 404 and "model" in everything.lower():
         return BadRequest(
             f"{name} has no model {model!r}{said}", remedy="See `hermes model list` for those it has.", status=status
         )
     if status == 404:
         return BadRequest(
-            f"There are no chat completions at {endpoint.base_url}{said}",
-            remedy="Check the base URL; it mostly ends in /v1.",
+            f"There are no {_SPOKEN[endpoint.wire]} at {endpoint.base_url}{said}",
+            remedy=f"Check the base URL, {_ADDRESS[endpoint.wire]}, and api_mode, which says what is spoken there.",
             status=status,
         )
     if status in (408, 409, 425) or status >= 500:
@@ -214,6 +222,8 @@ def _key_remedy(endpoint: Endpoint) -> str:
     where = f" Keys: {endpoint.key_url}." if endpoint.key_url else ""
     if endpoint.key_name.isupper():
         return f"Set a valid one with `hermes config set {endpoint.key_name} VALUE`.{where}"
+    if endpoint.wire == "messages" and endpoint.quirks.key_header != "bearer":
+        where += " Where the endpoint wants a bearer token, set `quirks: {key_header: bearer}` in custom_providers."
     return f"Check {endpoint.key_name} in config.yaml.{where}" if endpoint.key_name else where.strip()
 
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from hermes_compatible.arguments import unparsed
+from hermes_compatible.media import bytes_of, note
 from hermes_host.messages import Media, Message, Reasoning, Text, ToolCall, ToolResult, text_of
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ __all__ = ["wire_messages"]
 Wire = dict[str, Any]
 
 _AUDIO_FORMATS = {"audio/wav": "wav", "audio/x-wav": "wav", "audio/mpeg": "mp3", "audio/mp3": "mp3"}
-_LARGEST_FILE = 32 * 1024 * 1024
-_UNPARSED_SHOWN = 2000
 
 
 def wire_messages(message: Message, quirks: Quirks, provider: str) -> list[Wire]:
@@ -76,8 +74,7 @@ def _thought(thoughts: Iterable[Reasoning]) -> str:
 
 def _call(part: ToolCall, quirks: Quirks) -> Wire:
     if part.arguments is None:
-        # Endpoints parse what they get back, so broken text would make every later request fail.
-        text = msgspec.json.encode({"unparsed_arguments": part.raw[:_UNPARSED_SHOWN]}).decode()
+        text = msgspec.json.encode(unparsed(part.raw)).decode()
     else:
         text = part.raw.strip() or msgspec.json.encode(part.arguments).decode()
         text = "{}" if text == "null" else text
@@ -133,13 +130,13 @@ def _typed(part: Text | Media, *, own: bool) -> Wire:
 
 
 def _media(part: Media, *, own: bool) -> Wire:
-    data = part.data or _file(part.url, own=own)
+    data = bytes_of(part, own=own)
     if not data and not part.url.startswith("https:"):
-        return _note(part, "it could not be read")
+        return note(part, "it could not be read")
     if part.kind == "image":
         return {"type": "image_url", "image_url": {"url": _data_url(part.mime, data) if data else part.url}}
     if not data:
-        return _note(part, f"it is at {part.url}")
+        return note(part, f"it is at {part.url}")
     if part.kind == "audio" and part.mime in _AUDIO_FORMATS:
         encoded = b64encode(data).decode()
         return {"type": "input_audio", "input_audio": {"data": encoded, "format": _AUDIO_FORMATS[part.mime]}}
@@ -150,23 +147,8 @@ def _media(part: Media, *, own: bool) -> Wire:
             "type": "file",
             "file": {"filename": part.name or "file", "file_data": _data_url(part.mime, data)},
         }
-    return _note(part, "this provider does not take it")
-
-
-def _note(part: Media, reason: str) -> Wire:
-    return {"type": "text", "text": f"[{part.kind} {part.name or part.mime}: {reason}]"}
+    return note(part, "this provider does not take it")
 
 
 def _data_url(mime: str, data: bytes) -> str:
     return f"data:{mime};base64,{b64encode(data).decode()}"
-
-
-def _file(url: str, *, own: bool) -> bytes:
-    """A local file that the owner attached. Nobody else's words may make a file of this machine leave it."""
-    if not own or not url.startswith("file:"):
-        return b""
-    path = Path(unquote(urlsplit(url).path))
-    try:
-        return path.read_bytes() if path.is_file() and path.stat().st_size <= _LARGEST_FILE else b""
-    except OSError:
-        return b""

@@ -14,15 +14,25 @@ from hermes_host.specs import CheckSpec, PluginInfo, ProviderSpec, SecretSpec, S
 
 _CONNECT = "hermes_compatible.provider:connect"
 
+_MINIMAX: dict[str, Any] = {
+    "wire": "messages",
+    "key_header": "bearer",
+    "documents": False,
+    "unsigned_thinking": True,
+    # For an address of the user's that ends in /v1, where MiniMax speaks chat completions.
+    "echo": "think",
+    "think_tags": True,
+}
+
 
 @hookimpl
 def hermes_plugin_info() -> PluginInfo:
     return PluginInfo(
-        summary="Any endpoint that speaks chat completions, with presets for the well-known ones",
+        summary="Any endpoint that speaks chat completions or messages, with presets for the well-known ones",
         sections=(
             SectionSpec(name="compatible", target="hermes_compatible.settings:Settings"),
             SectionSpec(name="custom_providers", target="hermes_compatible.settings:CustomProviders"),
-            SectionSpec(name="model", target="hermes_host.config.sections:ModelSection"),
+            SectionSpec(name="model", target="hermes_compatible.settings:ModelSection"),
         ),
         secrets=tuple(_secrets()),
     )
@@ -64,7 +74,7 @@ def _named(entries: object) -> Iterable[ProviderSpec]:
 def _custom() -> ProviderSpec:
     return ProviderSpec(
         name="custom",
-        summary="Any other endpoint that speaks chat completions",
+        summary="Any other endpoint that speaks chat completions or messages",
         target=_CONNECT,
         options={
             "kind": "custom",
@@ -97,6 +107,9 @@ def _preset(
     url_variable: str = "",
     hosts: tuple[str, ...] = (),
     key_bases: Mapping[str, str] | None = None,
+    wire: str = "chat",
+    bearer_keys: tuple[str, ...] = (),
+    priority: int = 0,
     **quirks: Any,
 ) -> ProviderSpec:
     return ProviderSpec(
@@ -107,12 +120,15 @@ def _preset(
         secrets=keys,
         default_model=default_model,
         url=url,
+        priority=priority,
         options={
             "kind": "preset",
+            "wire": wire,
             "base_url": base_url,
             "url_variable": url_variable,
             "hosts": hosts,
             "key_bases": dict(key_bases or {}),
+            "bearer_keys": bearer_keys,
             "quirks": quirks,
         },
     )
@@ -141,6 +157,21 @@ def _presets() -> Iterable[ProviderSpec]:
         reasoning="effort",
         cache_key=True,
         read_timeout=300.0,
+    )
+    yield _preset(
+        "anthropic",
+        "Anthropic's Claude models, without the SDK",
+        "https://api.anthropic.com",
+        keys=("ANTHROPIC_API_KEY", "ANTHROPIC_TOKEN"),
+        aliases=("claude",),
+        url="https://platform.claude.com/settings/keys",
+        default_model="claude-sonnet-5-5",
+        wire="messages",
+        bearer_keys=("ANTHROPIC_TOKEN",),
+        # The plugin of that name, which uses the vendor's SDK, goes before.
+        priority=-1,
+        read_timeout=300.0,
+        drops_unbound_thinking=True,
     )
     yield _preset(
         "nous",
@@ -180,20 +211,18 @@ def _presets() -> Iterable[ProviderSpec]:
     yield _preset(
         "minimax",
         "MiniMax",
-        "https://api.minimax.io/v1",
+        "https://api.minimax.io/anthropic",
         keys=("MINIMAX_API_KEY",),
         url="https://platform.minimax.io",
-        echo="think",
-        think_tags=True,
+        **_MINIMAX,
     )
     yield _preset(
         "minimax-cn",
         "MiniMax (China)",
-        "https://api.minimaxi.com/v1",
+        "https://api.minimaxi.com/anthropic",
         keys=("MINIMAX_CN_API_KEY",),
         url="https://platform.minimaxi.com",
-        echo="think",
-        think_tags=True,
+        **_MINIMAX,
     )
     yield _preset(
         "deepseek",

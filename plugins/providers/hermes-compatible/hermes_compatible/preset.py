@@ -1,4 +1,4 @@
-"""What the options of a provider's spec mean: where an endpoint is, and how it differs from the others."""
+"""What the options of a provider's spec mean: where an endpoint is, what it speaks, how it differs from the others."""
 
 from __future__ import annotations
 
@@ -9,11 +9,23 @@ import msgspec
 if TYPE_CHECKING:
     from hermes_host.specs import ProviderSpec
 
-__all__ = ["Preset", "Quirks", "preset_of"]
+__all__ = ["Preset", "Quirks", "Wire", "preset_of"]
+
+Wire = Literal["chat", "messages"]
+"""The format on the wire: OpenAI's chat completions, or Anthropic's messages."""
 
 
 class Quirks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How an endpoint differs from OpenAI's own: about the wire only, not about what a model can do."""
+    """How an endpoint differs from the maker of its wire's own: about the wire only, not about what a model can do."""
+
+    # Of both wires.
+
+    read_timeout: float = 0.0
+    """Seconds between two reads of an answer, where the usual 60 are too few; 0 for the usual."""
+    headers: dict[str, str] = {}
+    """Headers the vendor asks for."""
+
+    # Of chat completions.
 
     max_tokens: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     stream_usage: bool = True
@@ -31,18 +43,31 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Whether `prompt_cache_key` is understood."""
     short_call_ids: bool = False
     """Whether the ids of tool calls must be nine letters and digits."""
-    read_timeout: float = 0.0
-    """Seconds between two reads of an answer, where the usual 60 are too few; 0 for the usual."""
     models_path: str = ""
     """Another place for the list of models, from the root of the host, tried before `/models`."""
-    headers: dict[str, str] = {}
-    """Headers the vendor asks for."""
+
+    # Of messages.
+
+    key_header: Literal["x-api-key", "bearer"] = "x-api-key"
+    """How the key is sent: in a header of its own, or as `authorization: Bearer`."""
+    cache_marks: bool = True
+    """Whether `cache_control` is understood, or at least passed over."""
+    documents: bool = True
+    """Whether documents (PDF, text files) are taken as such; without, text files go as text and PDFs are named."""
+    unsigned_thinking: bool = False
+    """Whether thoughts that came without a signature go back nevertheless."""
+    drops_unbound_thinking: bool = False
+    """Whether thoughts that no longer fit what stands before them can be dropped by the vendor instead of refused."""
+    max_output: int = 0
+    """`max_tokens` for models that `hermes_compatible.messages.limits` does not know; 0: the default there."""
 
 
 class Preset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The options of a provider's spec."""
 
     kind: Literal["preset", "custom", "named"]
+    wire: Wire = "chat"
+    """What it speaks, unless a setting or the address says otherwise."""
     base_url: str = ""
     """Without a slash at its end."""
     url_variable: str = ""
@@ -51,6 +76,8 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Further hosts of the same vendor, to which the key may go when the base URL is overridden."""
     key_bases: dict[str, str] = {}
     """Base URLs by the first characters of the key, where a vendor has kinds of keys for different endpoints."""
+    bearer_keys: tuple[str, ...] = ()
+    """Those of its keys that are sent as `authorization: Bearer` whatever `key_header` says."""
     quirks: Quirks = Quirks()
 
 

@@ -1,4 +1,4 @@
-"""The provider: chat completions at one endpoint."""
+"""The provider: one endpoint, whichever wire it speaks."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ import time
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from hermes_compatible.answer import Answer
-from hermes_compatible.body import BodyBuilder
 from hermes_compatible.connections import Connections, Received, transport_errors
 from hermes_compatible.endpoint import Endpoint, resolve
 from hermes_compatible.failures import failed_answer, transport_failure
+from hermes_compatible.wires import wire_format
 from hermes_host.errors import ConnectionLost
 
 if TYPE_CHECKING:
@@ -28,6 +27,7 @@ __all__ = ["CompatibleProvider", "connect"]
 _DRAIN_SECONDS = 1.0
 _LARGEST_ERROR = 64 * 1024
 _LARGEST_CATALOGUE = 64 * 1024 * 1024
+_MOST_PAGES = 100
 
 
 def connect(context: PluginContext, spec: ProviderSpec) -> CompatibleProvider:
@@ -36,11 +36,11 @@ def connect(context: PluginContext, spec: ProviderSpec) -> CompatibleProvider:
 
 
 class CompatibleProvider:
-    """Chat completions at one endpoint."""
+    """Models behind one endpoint."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
-        self._bodies = BodyBuilder(endpoint.provider, endpoint.quirks)
+        self._wire = wire_format(endpoint)
         self._connections = Connections(endpoint)
 
     def __repr__(self) -> str:
@@ -49,7 +49,7 @@ class CompatibleProvider:
     async def stream(self, request: ModelRequest) -> AsyncIterator[ProviderEvent]:
         """The answer as it comes. `request.timeout` bounds each wait and the whole. No request is sent twice."""
         deadline = None if request.timeout is None else time.monotonic() + request.timeout
-        answer = Answer(self.endpoint, request.model)
+        answer = self._wire.answer(request.model)
         received = await self._ask(request)
         try:
             if received.status != 200:
@@ -75,7 +75,7 @@ class CompatibleProvider:
 
     async def models(self) -> Sequence[ModelInfo]:
         """The models the endpoint lists, those for chat first; the configured ones where the user listed some."""
-        from hermes_compatible.catalogue import listed, parse
+        from hermes_compatible.catalogue import by_name, listed, next_page, parse
 
         if self.endpoint.models:
             return listed(self.endpoint.models)
@@ -85,10 +85,17 @@ class CompatibleProvider:
             status, _, body = await self._get(origin + special)
             if status == 200:
                 return parse(self.endpoint, body)
-        status, headers, body = await self._get(self.endpoint.base_url + "/models")
-        if status != 200:
-            raise failed_answer(self.endpoint, "", status, headers, body)
-        return parse(self.endpoint, body)
+        found: list[ModelInfo] = []
+        query = ""
+        for _ in range(_MOST_PAGES):
+            status, headers, body = await self._get(self.endpoint.base_url + self._wire.models_path + query)
+            if status != 200:
+                raise failed_answer(self.endpoint, "", status, headers, body)
+            found += parse(self.endpoint, body)
+            query = next_page(body)
+            if not query:
+                break
+        return by_name(found)
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -96,8 +103,8 @@ class CompatibleProvider:
 
     async def _ask(self, request: ModelRequest) -> Received:
         headers = {"content-type": "application/json", "accept": "text/event-stream", **self._headers()}
-        url = self.endpoint.base_url + "/chat/completions"
-        body = self._bodies.build(request)
+        url = self.endpoint.base_url + self._wire.path
+        body = self._wire.body(request)
         return await self._connections.send("POST", url, headers=headers, body=body, timeout=request.timeout)
 
     async def _get(self, url: str) -> tuple[int, Mapping[str, str], bytes]:
@@ -110,10 +117,7 @@ class CompatibleProvider:
             await received.aclose()
 
     def _headers(self) -> dict[str, str]:
-        headers = dict(self.endpoint.headers)
-        if self.endpoint.key:
-            headers["authorization"] = f"Bearer {self.endpoint.key}"
-        return headers
+        return {**{name.lower(): value for name, value in self.endpoint.headers.items()}, **self._wire.headers}
 
 
 async def _drain(pieces: AsyncGenerator[bytes]) -> None:

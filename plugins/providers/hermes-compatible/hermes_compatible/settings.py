@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
 from hermes_compatible.preset import Quirks
 from hermes_host.config import Secret
+from hermes_host.config import sections as host_sections
 
-__all__ = ["CustomProvider", "CustomProviders", "Override", "Settings"]
+__all__ = ["ApiMode", "CustomProvider", "CustomProviders", "ModelSection", "Override", "Settings"]
+
+ApiMode = Annotated[
+    Literal["", "chat_completions", "anthropic_messages", "codex_responses"],
+    Meta(description="What the address speaks; empty: messages where the URL ends in /anthropic, else as usual."),
+]
+"""The wire, in the words that Hermes Agent has for it. Of responses, another plugin knows."""
+
+_BASE_URL = "The URL that /chat/completions is added to, or /v1/messages."
 
 
 class Override(msgspec.Struct, frozen=True, kw_only=True):
     """Another address for a provider. Its key goes to this address and nowhere else."""
 
-    base_url: Annotated[str, Meta(description="The URL that /chat/completions is added to.")] = ""
+    base_url: Annotated[str, Meta(description=_BASE_URL)] = ""
+    api_mode: ApiMode = ""
     api_key: Annotated[
         Secret, Meta(description="The key for base_url; without a base_url, for the provider's own address.")
     ] = Secret()
@@ -24,7 +34,7 @@ class Override(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """Endpoints that speak chat completions."""
+    """Endpoints that speak chat completions or messages."""
 
     connect_timeout: Annotated[float, Meta(description="Seconds until a connection must stand.", gt=0)] = 10.0
     read_timeout: Annotated[
@@ -47,7 +57,8 @@ class CustomProvider(msgspec.Struct, frozen=True, kw_only=True):
     """An endpoint that becomes a provider of its own name."""
 
     name: Annotated[str, Meta(description="The provider's name.")] = ""
-    base_url: Annotated[str, Meta(description="The URL that /chat/completions is added to.")] = ""
+    base_url: Annotated[str, Meta(description=_BASE_URL)] = ""
+    api_mode: ApiMode = ""
     api_key: Annotated[Secret, Meta(description="The key for base_url; best a placeholder such as ${MY_KEY}.")] = (
         Secret()
     )
@@ -63,3 +74,9 @@ class CustomProvider(msgspec.Struct, frozen=True, kw_only=True):
 
 
 CustomProviders = list[CustomProvider]
+
+
+class ModelSection(host_sections.ModelSection, frozen=True, kw_only=True):
+    """The host's section, with what the endpoint of `base_url` speaks."""
+
+    api_mode: ApiMode = ""

@@ -85,24 +85,6 @@ def test_another_model_system_prompt_or_tools_in_one_session_are_seen() -> None:
         assert builder.build(request) == BodyBuilder("acme", Quirks()).build(request)
 
 
-def test_old_conversations_are_forgotten() -> None:
-    builder = BodyBuilder("acme", Quirks())
-    for number in range(200):
-        builder.build(ModelRequest(model="m", messages=[user_message("go")], session_id=str(number)))
-    assert len(builder._conversations) <= 64
-
-
-def test_building_does_not_encode_old_messages_again() -> None:
-    builder = BodyBuilder("acme", Quirks())
-    messages: list[Message] = [user_message("x" * 2_000_000)]
-    first = ModelRequest(model="m", messages=messages, session_id="s")
-    builder.build(first)
-    kept = builder._conversations["s"][id(messages[0])][1]
-    messages.append(user_message("more"))
-    builder.build(ModelRequest(model="m", messages=messages, session_id="s"))
-    assert builder._conversations["s"][id(messages[0])][1] is kept
-
-
 def test_text_is_sent_as_a_string() -> None:
     assert sent(user_message("a", "b")) == [{"role": "user", "content": "a\n\nb"}]
 

@@ -2,85 +2,112 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from hermes_host.cli.application import pass_host
-from hermes_host.cli.listing import json_option, print_json, print_table
-from hermes_host.errors import HermesError, NotFound, ProviderError, Unsupported
+from hermes_host.cli.application import pass_host, run_async
+from hermes_host.cli.listing import json_option, print_json
+from hermes_host.cli.picker_facts import Known, Offered, ask, find_catalog, known, reason
+from hermes_host.cli.picker_providers import current_model, key_state, missing_key, near_provider
+from hermes_host.cli.picker_tables import facts_lines, list_all, list_one, list_providers, print_providers
+from hermes_host.errors import NotFound, ProviderError, Unsupported
 from hermes_host.models import split_reference
 from hermes_host.protocols import ModelInfo
 from hermes_host.registry import Contribution, near_names
 from hermes_host.visible import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from hermes_host.host import Host
-    from hermes_host.specs import ProviderSpec, SecretSpec
+    from hermes_host.specs import ProviderSpec
 
 __all__ = ["missing_key", "model"]
 
-_ANSWER_LIMIT = 15.0
-"""Seconds a provider may take to say which models it has, where that is only a check."""
+_INTERRUPTED = 130
 
 
-@click.group(invoke_without_command=True, epilog="Example: hermes model set acme:large-1")
+@click.group(
+    invoke_without_command=True,
+    epilog="\b\nExamples:\n  hermes model                     choose from lists\n  hermes model set acme:large-1",
+)
 @click.pass_context
 def model(ctx: click.Context) -> None:
-    """Choose provider and model."""
+    """Choose provider and model. Without a terminal: list the providers."""
     if ctx.invoked_subcommand is not None:
         return
     if sys.stdin.isatty() and sys.stdout.isatty():
         ctx.invoke(choose)
     else:
-        ctx.invoke(list_models, provider="", as_json=False)
+        ctx.invoke(list_models, words=(), everything=False, as_json=False)
 
 
-@model.command("show", epilog="Example: hermes model show --json")
+# ------------------------------------------------------------------------------------------------------------ show
+
+
+@model.command("show", epilog="\b\nExamples:\n  hermes model show\n  hermes model show acme:large-1 --json")
+@click.argument("reference", metavar="[MODEL]", default="")
 @json_option
 @pass_host
-def show(host: Host, as_json: bool) -> None:
-    """Show what the next conversation would use, and where that was set."""
-    chosen, name = host.resolve_model()
-    configured = host.config.get("model.provider") or host.config.get("model.default")
-    origin = host.config.origin("model.provider" if host.config.get("model.provider") else "model.default")
-    facts = {
-        "provider": chosen.name,
-        "model": name,
-        "origin": origin if configured else "default",
-        "key": _key_state(host, chosen),
-    }
+def show(host: Host, reference: str, as_json: bool) -> None:
+    """Show what the next conversation would use and where that was set, or what is known of MODEL."""
+    if reference:
+        _refuse_slip(host, reference)
+    chosen, name = host.resolve_model(reference)
+    found = run_async(host, lambda: _look_up(host, chosen.name, name))
+    facts: dict[str, Any] = {"provider": chosen.name, "model": name}
+    if not reference:
+        facts["origin"] = _origin(host)
+    facts["key"] = key_state(host, chosen)
+    if found is not None and found.facts is not None:
+        facts["facts"] = found.as_object()
     if as_json:
         print_json(facts)
         return
-    click.echo(f"{chosen.name}:{name}" if name else f"{chosen.name} (its only model)")
-    click.echo(f"set by: {facts['origin']} · key: {facts['key']}")
+    click.echo(one_line(f"{chosen.name}:{name}", 0) if name else f"{chosen.name} (its only model)")
+    click.echo((f"set by: {facts['origin']} · " if "origin" in facts else "") + f"key: {facts['key']}")
+    for line in facts_lines(found):
+        click.echo(line)
+
+
+async def _look_up(host: Host, provider: str, name: str) -> Known | None:
+    return known(await find_catalog(host), provider, ModelInfo(id=name)) if name else None
+
+
+def _origin(host: Host) -> str:
+    """Where the choice was made; `default` where nobody chose."""
+    for path in ("model.provider", "model.default"):
+        if host.config.get(path):
+            return host.config.origin(path)
+    return "default"
+
+
+# ------------------------------------------------------------------------------------------------------------ list
 
 
 @model.command(
     "list",
     epilog="\b\nExamples:\n"
     "  hermes model list                providers\n"
-    "  hermes model list acme           the models of one",
+    "  hermes model list acme           the models of one\n"
+    "  hermes model list acme large     those of them with this word\n"
+    "  hermes model list --all          the models of all that can be asked",
 )
-@click.argument("provider", default="")
+@click.argument("words", nargs=-1, metavar="[PROVIDER] [WORD]...")
+@click.option("--all", "everything", is_flag=True, help="Ask all providers with a key, or that need none, at once.")
 @json_option
 @pass_host
-def list_models(host: Host, provider: str, as_json: bool) -> None:
-    """List the providers, or ask one PROVIDER for its models."""
-    if provider:
-        _list_one(host, host.providers.get(provider), as_json)
-        return
-    current = _current(host)
-    if as_json:
-        print_json([_provider_object(host, item, current) for item in _sorted(host)])
-        return
-    _print_providers(host, current)
-    click.echo("\nhermes model list PROVIDER shows its models, hermes model set PROVIDER:MODEL chooses one.")
+def list_models(host: Host, words: tuple[str, ...], everything: bool, as_json: bool) -> None:
+    """List the providers, or the models of one PROVIDER or of all, filtered by WORDs."""
+    if everything:
+        list_all(host, words, as_json)
+    elif words:
+        list_one(host, host.providers.get(words[0]), words[1:], as_json)
+    else:
+        list_providers(host, as_json)
+
+
+# ---------------------------------------------------------------------------------------------------------- choose
 
 
 @model.command("set", epilog="\b\nExamples:\n  hermes model set acme:large-1\n  hermes model set acme")
@@ -93,58 +120,48 @@ def set_model(host: Host, reference: str, force: bool) -> None:
     if not provider and reference in host.providers:
         provider, name = reference, ""
     if not provider:
-        current = _current(host)
-        if not current or ":" in reference:
+        if not force:
+            _refuse_slip(host, reference)
+        provider = current_model(host)[0]
+        if not provider:
             host.providers.get(reference.partition(":")[0])  # says which there are
-        provider = current
     chosen = host.providers.get(provider)
-    _choose(host, chosen, name, check=not force)
+    found = run_async(host, lambda: _checked(host, chosen, name, ask_it=not force))
+    _save(host, chosen, name)
+    _tell(host, chosen, name, found)
 
 
-@click.command()
-@pass_host
-def choose(host: Host) -> None:
-    """Ask which provider and model to use."""
-    providers = _sorted(host)
-    _print_providers(host, _current(host), numbered=True)
-    number = click.prompt("\nProvider (number; Ctrl+C leaves it as it is)", type=click.IntRange(1, len(providers)))
-    chosen = providers[number - 1]
-    name = click.prompt(
-        "Model (empty: its default; ? lists them)", default=chosen.spec.default_model, show_default=True
-    )
-    while name.strip() == "?":
-        _list_one(host, chosen, as_json=False)
-        name = click.prompt("Model", default=chosen.spec.default_model, show_default=True)
-    _choose(host, chosen, name.strip(), check=True)
+def _refuse_slip(host: Host, reference: str) -> None:
+    """A slip in a provider's name must not become the name of a model of the present provider."""
+    prefix, colon, rest = reference.partition(":")
+    near = near_provider(host, prefix)
+    if near and split_reference(host, reference)[0] == "" and reference not in host.providers:
+        raise NotFound(
+            f"There is no provider {prefix!r}.",
+            remedy=f"Did you mean {near + colon + rest!r}? A model of that name is named with its provider, or set "
+            "with --force.",
+        )
 
 
-def _choose(host: Host, chosen: Contribution[ProviderSpec], name: str, *, check: bool) -> None:
-    if name and check:
-        _check_model(host, chosen, name)
-    host.config.set("model.provider", chosen.name)
-    host.config.set("model.default", name or chosen.spec.default_model)
-    named = name or chosen.spec.default_model
-    click.echo(
-        f"The next conversation uses {chosen.name}:{named}." if named else f"The next conversation uses {chosen.name}."
-    )
-    if _key_state(host, chosen) == "missing":
-        click.echo(missing_key(chosen))
+async def _checked(host: Host, chosen: Contribution[ProviderSpec], name: str, *, ask_it: bool) -> Known | None:
+    """What is known of the model, after refusing one that the provider says it does not have."""
+    if name and ask_it and key_state(host, chosen) != "missing":
+        _refuse_unlisted(host, await ask(host, chosen), name)
+    return await _look_up(host, chosen.name, name)
 
 
-def _check_model(host: Host, chosen: Contribution[ProviderSpec], name: str) -> None:
-    """Refuse a model that the provider says it does not have; where it cannot be asked, say so and go on."""
-    if _key_state(host, chosen) == "missing":
+def _refuse_unlisted(host: Host, offered: Offered, name: str) -> None:
+    chosen, error = offered.provider, offered.error
+    if isinstance(error, Unsupported):
         return
-    try:
-        offered = [info.id for info in _ask_models(host, chosen, _ANSWER_LIMIT)]
-    except Unsupported:
+    if error is not None:
+        if not isinstance(error, ProviderError):
+            raise error
+        click.echo(f"Not checked whether {chosen.name} has {name!r}: {reason(host, offered)}", err=True)
         return
-    except (ProviderError, TimeoutError) as error:
-        reason = one_line(str(error)) or "no answer in time"
-        click.echo(f"Not checked whether {chosen.name} has {name!r}: {reason}", err=True)
-        return
-    if offered and name not in offered:
-        near = near_names(name, offered)
+    names = [info.id for info in offered.models]
+    if names and name not in names:
+        near = near_names(name, names)
         raise NotFound(
             f"{chosen.name} has no model {name!r}.",
             remedy=f"Did you mean {near}?"
@@ -153,91 +170,70 @@ def _check_model(host: Host, chosen: Contribution[ProviderSpec], name: str) -> N
         )
 
 
-def _list_one(host: Host, chosen: Contribution[ProviderSpec], as_json: bool) -> None:
-    try:
-        offered = _ask_models(host, chosen, None)
-    except HermesError as error:
-        if _key_state(host, chosen) == "missing":
-            raise type(error)(f"{chosen.name} cannot be asked: {error.message}", remedy=missing_key(chosen)) from error
-        raise
-    if as_json:
-        print_json([{name: getattr(info, name) for name in ModelInfo.__struct_fields__} for info in offered])
+@click.command()
+@pass_host
+@click.pass_context
+def choose(ctx: click.Context, host: Host) -> None:
+    """Ask which provider and model to use."""
+    from hermes_host.cli.picker_terminal import Left
+    from hermes_host.cli.screen import can_draw
+
+    if not can_draw(sys.stdout):
+        _choose_plainly(host)
         return
-    rows = [(info.id, f"{info.context:,}" if info.context else "", info.name) for info in offered]
-    print_table(("model", "context", "name"), rows)
+    from hermes_host.cli.picker_flow import choose_model
 
-
-def _ask_models(host: Host, chosen: Contribution[ProviderSpec], limit: float | None) -> Sequence[ModelInfo]:
-    async def ask() -> Sequence[ModelInfo]:
-        try:
-            async with asyncio.timeout(limit):
-                provider = await host.part(chosen)
-                offered: Sequence[ModelInfo] = await provider.models()
-                return offered
-        finally:
-            await host.aclose()
-
-    return asyncio.run(ask())
-
-
-def _sorted(host: Host) -> list[Contribution[ProviderSpec]]:
-    """Usable providers first, then by name."""
-    return sorted(host.providers, key=lambda item: (_key_state(host, item) == "missing", item.name))
-
-
-def _print_providers(host: Host, current: str, *, numbered: bool = False) -> None:
-    rows = [
-        (
-            *((str(number),) if numbered else ()),
-            f"{item.name} *" if item.name == current else item.name,
-            _key_state(host, item),
-            item.spec.default_model,
-            item.spec.summary,
-        )
-        for number, item in enumerate(_sorted(host), 1)
-    ]
-    if not rows:
-        raise NotFound("No provider is installed.", remedy="Try `pip install 'hermes-host[standard]'`.")
-    print_table((*(("",) if numbered else ()), "provider", "key", "default model", "summary"), rows)
-
-
-def _provider_object(host: Host, item: Contribution[ProviderSpec], current: str) -> dict[str, Any]:
-    return {
-        "name": item.name,
-        "summary": item.spec.summary,
-        "plugin": item.plugin,
-        "aliases": list(item.spec.aliases),
-        "default_model": item.spec.default_model,
-        "key": _key_state(host, item),
-        "secrets": list(item.spec.secrets),
-        "url": item.spec.url,
-        "current": item.name == current,
-    }
-
-
-def _current(host: Host) -> str:
     try:
-        return host.resolve_model()[0].name
-    except NotFound:
-        return ""
+        selection = run_async(host, lambda: choose_model(host))
+    except Left as left:
+        _tell_unchanged(host)
+        ctx.exit(left.code)
+    if selection is None:
+        _tell_unchanged(host)
+        return
+    if selection.endpoint is not None:
+        from hermes_host.cli.picker_endpoint import save_endpoint
+
+        save_endpoint(host, selection.endpoint)
+    _save(host, selection.provider, selection.model)
+    _tell(host, selection.provider, selection.model, selection.unlisted)
 
 
-def _key_state(host: Host, item: Contribution[ProviderSpec]) -> str:
-    """`set`, `missing`, or `not needed`."""
-    if not item.spec.secrets:
-        return "not needed"
-    settings = host.config.section("model")
-    if settings.api_key and settings.provider in (item.name, *item.spec.aliases):
-        return "set"
-    return "set" if any(host.secrets.get(name) for name in item.spec.secrets) else "missing"
+def _choose_plainly(host: Host) -> None:
+    from hermes_host.cli.picker_plain import choose_plainly
+
+    chosen, name = choose_plainly(
+        host,
+        lambda: print_providers(host, current_model(host)[0], numbered=True),
+        lambda provider: list_one(host, provider, (), as_json=False),
+    )
+    found = run_async(host, lambda: _checked(host, chosen, name, ask_it=True))
+    _save(host, chosen, name)
+    _tell(host, chosen, name, found)
 
 
-def missing_key(item: Contribution[ProviderSpec]) -> str:
-    """What to do about the missing key of a provider: which variable, and where to get one."""
-    declared: dict[str, SecretSpec] = {
-        secret.name: secret for secret in (item.record.info.secrets if item.record.info else ())
-    }
-    name = item.spec.secrets[0]
-    url = item.spec.url or (declared[name].url if name in declared else "")
-    where = f" Get one at {url}." if url else ""
-    return f"Its key is missing.{where} Set it with `hermes config set {name}`, or in the environment."
+def _save(host: Host, chosen: Contribution[ProviderSpec], name: str) -> None:
+    name = name or chosen.spec.default_model
+    # Ollama's `mistral:7b` begins with the name of another provider: then only the whole reference is clear.
+    ambiguous = split_reference(host, name)[0] not in ("", chosen.name)
+    host.config.set("model.provider", chosen.name)
+    host.config.set("model.default", f"{chosen.name}:{name}" if ambiguous else name)
+
+
+def _tell(host: Host, chosen: Contribution[ProviderSpec], name: str, found: Known | None) -> None:
+    named = name or chosen.spec.default_model
+    reference = f"{chosen.name}:{named}" if named else chosen.name
+    click.echo(f"The next conversation uses {one_line(reference, 0)}.")
+    if found is not None and found.assumed:
+        click.echo(f"Nobody knows this model. Assumed: {found.assumptions}.")
+    if key_state(host, chosen) == "missing":
+        click.echo(missing_key(chosen))
+    for path in ("model.provider", "model.default"):
+        if host.config.origin(path) not in ("default", "file"):
+            click.echo(f"But {host.config.where(path)} sets {path} at present, and wins.", err=True)
+
+
+def _tell_unchanged(host: Host) -> None:
+    provider, name = current_model(host)
+    now = f"{provider}:{name}" if name else provider
+    click.echo(f"Nothing was changed; the model is {one_line(now, 0)}." if now else "Nothing was changed.")

@@ -15,10 +15,20 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hermes_host.agent.session import Session
+    from hermes_host.context import SessionContext
     from hermes_host.messages import Message
     from hermes_host.protocols import ModelSettings
 
-__all__ = ["Accounts", "Auxiliary", "Catalog", "Conversations", "ModelFacts", "Spending"]
+__all__ = [
+    "NOTICES",
+    "Accounts",
+    "Auxiliary",
+    "Catalog",
+    "Conversations",
+    "ModelFacts",
+    "PromptExpander",
+    "Spending",
+]
 
 
 class Conversations(Protocol):
@@ -84,6 +94,23 @@ class Catalog(Protocol):
 
     def models(self, provider: str = "") -> Sequence[ModelFacts]:
         """The known models of a provider, or of all."""
+        ...
+
+
+NOTICES = "hermes.notices"
+"""The key of a message's `meta` under which an expander leaves sentences for the person who sent it. The host shows
+them as `Notice` events and stores the message without them."""
+
+
+class PromptExpander(Protocol):
+    """Completes what a user says before a turn begins with it. The host asks it for every message."""
+
+    async def expand(self, message: Message, session: SessionContext) -> Message:
+        """The message with what it refers to attached; the same object where there is nothing to add.
+
+        Its own parts come first and are unchanged. Raises `HermesError` to refuse the message: nothing is then stored
+        or sent.
+        """
         ...
 
 

@@ -23,6 +23,7 @@ from hermes_host.errors import NotFound, SessionError, Unsupported
 from hermes_host.messages import Message, user_message
 from hermes_host.protocols import Approver, ModelRequest, ModelSettings, Provider, Questioner, SessionWriter
 from hermes_host.records import SessionInfo, SessionRecord
+from hermes_host.services import NOTICES, PromptExpander
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -142,8 +143,10 @@ class Session:
         """Give the model a message and follow what happens; the last event is the only `TurnFinished`.
 
         `deadline` is in seconds from now; without it `agent.deadline` counts. Leaving the iterator early interrupts
-        the turn. Raises `SessionError` when a turn is running already, or the session is closed.
+        the turn. Raises `SessionError` when a turn is running already, or the session is closed, and `HermesError` when
+        the message is refused, such as for an attachment that does not fit; nothing is then stored.
         """
+        message, notices = await self._expand(user_message(prompt) if isinstance(prompt, str) else prompt)
         if self._closed:
             raise SessionError(f"The session {self.id} is closed.", remedy="Resume it to go on.")
         if self._turn is not None:
@@ -152,7 +155,8 @@ class Session:
         seconds = deadline if deadline is not None else (agent.deadline or None)
         turn = Turn(
             self,
-            user_message(prompt) if isinstance(prompt, str) else prompt,
+            message,
+            notices=notices,
             deadline=None if seconds is None else time.monotonic() + seconds,
             budget=agent.max_turns,
         )
@@ -167,6 +171,18 @@ class Session:
         finally:
             watch.stop()
             await self._leave_turn(turn, self._task)
+
+    async def _expand(self, message: Message) -> tuple[Message, Sequence[str]]:
+        """The message with what it refers to attached, and what the person is to be told about that."""
+        expander = await self.host.services.find(PromptExpander)
+        if expander is None:
+            return message, ()
+        expanded = await expander.expand(message, self.context)
+        notices = expanded.meta.get(NOTICES)
+        if not notices:
+            return expanded, ()
+        meta = {key: value for key, value in expanded.meta.items() if key != NOTICES}
+        return msgspec.structs.replace(expanded, meta=meta), notices
 
     async def _leave_turn(self, turn: Turn, task: asyncio.Task[None]) -> None:
         if not task.done():

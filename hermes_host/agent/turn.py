@@ -44,7 +44,7 @@ from hermes_host.stream import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from hermes_host.agent.session import Session
 
@@ -59,8 +59,18 @@ NOTES = ((0.9, "wrap up now: finish the most important thing and answer"), (0.7,
 class Turn:
     """The state of one running turn."""
 
-    def __init__(self, session: Session, prompt: Message, *, deadline: float | None, budget: int) -> None:
-        """`deadline` is a time of the monotonic clock; `budget` the number of requests to the model."""
+    def __init__(
+        self,
+        session: Session,
+        prompt: Message,
+        *,
+        deadline: float | None,
+        budget: int,
+        notices: Sequence[str] = (),
+    ) -> None:
+        """`deadline` is a time of the monotonic clock; `budget` the number of requests to the model; `notices` are for
+        the person who sent the prompt."""
+        self._notices = notices
         self.id = secrets.token_hex(6)
         self.channel = Channel()
         self.finished: TurnFinished | None = None
@@ -109,6 +119,8 @@ class Turn:
         session = self._session
         self._append(self._prompt)
         self.channel.put(TurnStarted(session_id=session.id, turn_id=self.id, model=session.model))
+        for text in self._notices:
+            self.channel.put(Notice(text=text))
         await session.prepare()
         while self._steps < self._budget:
             self._take_steering()

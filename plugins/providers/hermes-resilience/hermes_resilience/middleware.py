@@ -83,7 +83,7 @@ class _Call:
         for notice in course.opening():
             yield notice
         while True:
-            came: list[ProviderEvent] = []
+            came: list[ProviderEvent | str] = []
             complete = False
             keep = came.append
             replay = Replay(self._shown, self._reason) if self._shown else None
@@ -92,10 +92,11 @@ class _Call:
             try:
                 async for event in events:
                     # The way of every delta: what is added here is paid for with each word of an answer.
-                    keep(event)
-                    if replay is None and type(event) is PartDelta:
+                    if type(event) is PartDelta and replay is None:
+                        keep(event.text)
                         yield event
                         continue
+                    keep(event)
                     if type(event) is MessageEnded:
                         _check(event, course)
                         course.succeeded()

@@ -34,12 +34,14 @@ class Shown(msgspec.Struct):
     ended: Part | None = None
 
 
-def shown_by(events: Iterable[ProviderEvent]) -> Sequence[Shown]:
-    """What these events have shown, as far as it still counts."""
+def shown_by(events: Iterable[ProviderEvent | str]) -> Sequence[Shown]:
+    """What these events have shown, as far as it still counts. A string stands for a delta of that text."""
     parts: list[Shown] = []
     pieces: list[str] = []
     for event in events:
-        if type(event) is PartDelta:
+        if type(event) is str:
+            pieces.append(event)
+        elif type(event) is PartDelta:
             pieces.append(event.text)
         elif type(event) is PartStarted:
             pieces = []

@@ -21,7 +21,15 @@ _REFUSALS = frozenset(
 _STATUS_BY_CODE = {"vector_store_timeout": 504, "data_residency_mismatch": 400, "invalid_encrypted_content": 400}
 _REMEDIES = (
     (r"reasoning summar|verified to generate reasoning", "Set `openai.reasoning_summary: off`, or verify it."),
-    (r"encrypted[_ ]content", "Begin a new session: thoughts of this one were made with another account or model."),
+    (
+        r"invalid_encrypted_content|content .{0,80}could not be verified",
+        "Begin a new session: thoughts of this one were made with another account or model.",
+    ),
+    (
+        r"(?i)reasoning input items can only be",
+        "This model does not think, and its name does not say so: name its model in `azure.deployments`, "
+        "or begin a new session.",
+    ),
 )
 _WAIT = r"try again in ([0-9.]+) ?(ms|s|m)\b"
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0}

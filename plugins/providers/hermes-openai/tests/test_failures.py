@@ -109,6 +109,7 @@ async def test_the_time_to_wait_is_read(
         (Answer(status=404, pieces=[b"404 page not found"], framing="length"), "openai.api: chat"),
         (failure(400, "Your organization must be verified to generate reasoning summaries."), "reasoning_summary: off"),
         (failure(400, "The encrypted content could not be verified.", code="invalid_encrypted_content"), "new session"),
+        (failure(400, "Reasoning input items can only be provided to a reasoning model."), "azure.deployments"),
     ],
 )
 async def test_a_failure_says_what_to_do(make: Make, ask: Any, answer: Answer, remedy: str) -> None:

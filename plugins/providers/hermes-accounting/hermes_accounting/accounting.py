@@ -7,16 +7,18 @@ import time
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from hermes_accounting.budgets import Limit, limits_of
+from hermes_accounting.budgets import limits_of
 from hermes_accounting.ledger import Call, Ledger, LedgerError
 from hermes_accounting.prices import PriceList, price_list
 from hermes_accounting.reports import spending_of_session, spending_since
+from hermes_accounting.running import RunningTotals
 from hermes_accounting.settings import Budget
 from hermes_host.errors import BudgetExceeded
 from hermes_host.services import Accounts, Catalog, Spending
 from hermes_host.stream import MessageEnded, PartDelta, ProviderEvent, ProviderNotice, Usage, UsageReported
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import AsyncIterator, Callable, Sequence
 
     from hermes_host.context import PluginContext, Services
@@ -62,6 +64,7 @@ class Accounting:
         self._services = services
         self._clock = clock
         self._limits = limits_of(budget)
+        self._totals = RunningTotals()
         self._catalog: Catalog | None = None
         self._looked_for_catalog = False
         self._warned: set[tuple[str, str]] = set()
@@ -186,10 +189,8 @@ class Accounting:
             self._catalog = await self._services.find(Catalog)
             self._looked_for_catalog = True
         notices = self._fault_notice()
-        for limit in self._limits:
-            if limit.of == "session" and not request.session_id:
-                continue
-            notices += await self._check(limit, request.session_id)
+        if self._limits:
+            notices += await self._check(request.session_id)
         return notices
 
     async def _settled(self) -> None:
@@ -213,17 +214,29 @@ class Accounting:
         self._told_fault = fault
         return [ProviderNotice(f"Model calls cannot be written into the ledger {self.ledger.path}: {fault}.", "ledger")]
 
-    async def _check(self, limit: Limit, session_id: str) -> list[ProviderNotice]:
+    async def _check(self, session_id: str) -> list[ProviderNotice]:
         midnight = self._midnight()
-        if limit.of == "session":
-            asked = self.ledger.ask(lambda ledger: spending_of_session(ledger, session_id))
-        else:
-            asked = self.ledger.ask(lambda ledger: spending_since(ledger, midnight))
-        spending = await asyncio.wrap_future(asked)
-        if limit.reached(spending):
-            raise BudgetExceeded(limit.refusal(spending), remedy=limit.remedy)
-        key = (limit.setting, session_id if limit.of == "session" else str(midnight))
-        if not limit.nearly_reached(spending) or key in self._warned:
-            return []
-        self._warned.add(key)
-        return [ProviderNotice(limit.warning(spending), "budget")]
+        keys = {"session": session_id, "day": str(midnight)}
+        wanted = {limit.of for limit in self._limits if keys[limit.of]}
+
+        def look(ledger: sqlite3.Connection) -> dict[str, Spending]:
+            found = {}
+            if "session" in wanted:
+                found["session"] = self._totals.of_session(ledger, session_id)
+            if "day" in wanted:
+                found["day"] = self._totals.since(ledger, midnight)
+            return found
+
+        used = await asyncio.wrap_future(self.ledger.ask(look))
+        notices = []
+        for limit in self._limits:
+            spending = used.get(limit.of)
+            if spending is None:
+                continue
+            if limit.reached(spending):
+                raise BudgetExceeded(limit.refusal(spending), remedy=limit.remedy)
+            key = (limit.setting, keys[limit.of])
+            if limit.nearly_reached(spending) and key not in self._warned:
+                self._warned.add(key)
+                notices.append(ProviderNotice(limit.warning(spending), "budget"))
+        return notices

@@ -27,7 +27,7 @@ async def ledger(context: PluginContext) -> Iterable[CheckResult]:
     path = context.home / "plugins" / context.plugin / "ledger.db"
     results = [await _state(path) if path.exists() else CheckResult(name="ledger", status="ok", detail="no calls yet")]
     limits = limits_of(context.section(Budget, "budget"))
-    catalog = await context.services.find(Catalog)  # type: ignore[type-abstract]
+    catalog = await context.services.find(Catalog)
     if catalog is None and any(limit.unit == "dollars" for limit in limits):
         results.append(
             CheckResult(

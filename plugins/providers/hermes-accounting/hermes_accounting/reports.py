@@ -22,6 +22,7 @@ __all__ = [
     "spending_since",
     "total_of_session",
     "total_since",
+    "total_where",
 ]
 
 GroupBy = Literal["model", "day", "session", "purpose", "hour", "weekday"]
@@ -52,22 +53,22 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
 
 def spending_of_session(ledger: sqlite3.Connection, session_id: str) -> Spending:
     """What a session used."""
-    return _total(ledger, "session_id = ?", session_id).spending
+    return total_where(ledger, "session_id = ?", session_id).spending
 
 
 def spending_since(ledger: sqlite3.Connection, since: float) -> Spending:
     """What all sessions used since then."""
-    return _total(ledger, "time >= ?", since).spending
+    return total_where(ledger, "time >= ?", since).spending
 
 
 def total_of_session(ledger: sqlite3.Connection, session_id: str) -> Group:
     """The session's calls as one group."""
-    return _total(ledger, "session_id = ?", session_id)
+    return total_where(ledger, "session_id = ?", session_id)
 
 
 def total_since(ledger: sqlite3.Connection, since: float) -> Group:
     """All calls since then as one group."""
-    return _total(ledger, "time >= ?", since)
+    return total_where(ledger, "time >= ?", since)
 
 
 def spending_by(ledger: sqlite3.Connection, by: GroupBy, *, since: float = 0.0, limit: int = 0) -> Sequence[Group]:
@@ -93,8 +94,9 @@ def last_prompt(ledger: sqlite3.Connection, session_id: str) -> tuple[str, str, 
     return row or ("", "", 0)
 
 
-def _total(ledger: sqlite3.Connection, where: str, value: Any) -> Group:
-    row = ledger.execute(f"SELECT '', {_SUMS} FROM calls WHERE {where}", (value,)).fetchone()
+def total_where(ledger: sqlite3.Connection, where: str, *values: Any) -> Group:
+    """The calls that meet a condition in SQL as one group."""
+    row = ledger.execute(f"SELECT '', {_SUMS} FROM calls WHERE {where}", values).fetchone()
     return _group(*row)
 
 

@@ -70,7 +70,7 @@ def _lines(total: Group) -> list[tuple[str, str]]:
 
 
 async def _context(host: Host, provider: str, model: str, used: int) -> list[tuple[str, str]]:
-    catalog = await host.services.find(Catalog)  # type: ignore[type-abstract]
+    catalog = await host.services.find(Catalog)
     if catalog is None or not used:
         return []
     facts = catalog.facts(provider, model)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from hermes_accounting.accounting import Accounting
-from hermes_accounting.ledger import Ledger
+from hermes_accounting.ledger import Call, Ledger
 from hermes_accounting.settings import Budget
 
 from hermes_host.context import Services
@@ -46,6 +46,18 @@ async def test_a_days_limit_holds_for_all_conversations_and_restarts(make: Any, 
     again: StandInHost = make(answer(), budget="{day: 0.012}")
     ended = finished(await events_of((await again.start()).run("Two")))
     assert ended.outcome == "budget" and "Today's budget" in ended.error
+
+
+async def test_what_another_process_spends_counts_as_well(make: Any, answer: Any, tmp_path: Path) -> None:
+    host: StandInHost = make(answer(), answer(), answer(), budget="{day: 1}")
+    session = await host.start()
+    for prompt in ("One", "Two"):
+        assert finished(await events_of(session.run(prompt))).outcome == "completed"
+    other = Ledger(tmp_path / "plugins" / "accounting" / "ledger.db")
+    other.add(Call(time=time.time(), provider="p", model="m", cost=2.0)).result()
+    other.close()
+    ended = finished(await events_of(session.run("Three")))
+    assert ended.outcome == "budget" and "$2.02 in 3 calls" in ended.error
 
 
 async def test_side_work_is_bounded_as_well(make: Any, answer: Any) -> None:

@@ -30,7 +30,7 @@ async def connect(context: PluginContext, spec: ServiceSpec) -> ModelCatalog:
     from hermes_host.host import Host
     from hermes_host.services import Conversations
 
-    conversations = await context.services.find(Conversations)  # type: ignore[type-abstract]
+    conversations = await context.services.find(Conversations)
     return ModelCatalog(
         context.section(Settings, "catalog"),
         context.cache_directory,

@@ -13,7 +13,6 @@ from hermes_catalog.rows import price_text, rows, tokens_text
 from hermes_host.cli.application import pass_host, run_async
 from hermes_host.cli.listing import count, json_option, print_json, print_table
 from hermes_host.errors import HermesError, NotFound, Unsupported
-from hermes_host.models import has_key, split_reference
 from hermes_host.services import Catalog
 from hermes_host.visible import one_line
 
@@ -43,7 +42,7 @@ def show(host: Host, model: str, as_json: bool) -> None:
 
     async def look() -> PricedFacts:
         known = await _catalog(host)
-        if model and not split_reference(host, model)[0]:
+        if model and model.partition(":")[0] not in host.providers:
             return known.facts(_configured_provider(host), model)
         chosen, name = host.resolve_model(model)
         return known.facts(chosen.name, name)
@@ -123,7 +122,7 @@ async def _ask(known: ModelCatalog, provider: str) -> bool:
 
 
 def _usable(host: Host) -> Sequence[str]:
-    names = [item.name for item in host.providers if has_key(host, item)]
+    names = [item.name for item in host.providers if any(map(host.secrets.get, item.spec.secrets))]
     return list(dict.fromkeys([*names, *filter(None, [_configured_provider(host)])]))
 
 

@@ -42,7 +42,10 @@ def show(host: Host, model: str, as_json: bool) -> None:
 
     async def look() -> PricedFacts:
         known = await _catalog(host)
-        if model and model.partition(":")[0] not in host.providers:
+        prefix, _, name = model.partition(":")
+        if name and prefix not in host.providers and prefix in known.snapshot.providers():
+            return known.facts(prefix, name)
+        if model and prefix not in host.providers:
             return known.facts(_configured_provider(host), model)
         chosen, name = host.resolve_model(model)
         return known.facts(chosen.name, name)

@@ -47,6 +47,11 @@ def test_show_says_what_is_known_and_where_it_is_from(hermes: Run) -> None:
         assert words in run.stdout
 
 
+def test_show_knows_models_of_providers_that_are_not_installed(hermes: Run) -> None:
+    run = hermes("show", "anthropic:claude-opus-5-5")
+    assert run.stdout.startswith("anthropic:claude-opus-5-5 (Claude Opus 5.5)"), run.stderr
+
+
 def test_show_prints_one_json_document(hermes: Run) -> None:
     facts = json.loads(hermes("show", "openrouter:openai/gpt-5", "--json").stdout)
     assert (facts["provider"], facts["model"], facts["context"]) == ("openrouter", "openai/gpt-5", 400_000)

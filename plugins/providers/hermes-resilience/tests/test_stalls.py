@@ -105,6 +105,27 @@ async def test_somebody_elses_cancellation_is_passed_on(calls, broken):
         await task
 
 
+async def test_a_provider_that_is_cancelled_may_take_its_time_to_clean_up(calls):
+    begun, cleaned = asyncio.Event(), []
+
+    async def careful(_):
+        yield HALF[0]
+        try:
+            begun.set()
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.2)
+            cleaned.append(True)
+
+    calls.script("one", careful)
+    task = asyncio.create_task(calls.ask())
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert cleaned == [True]
+
+
 async def test_a_deadline_of_the_caller_is_the_callers(calls, broken):
     calls.configure(stale_timeout=5, first_event_timeout=5)
     calls.script("one", broken(None, *HALF))

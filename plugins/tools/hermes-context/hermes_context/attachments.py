@@ -98,7 +98,12 @@ class Fetcher:
 
     async def _path(self, reference: Reference) -> Attachment | None:
         bare = reference.kind == "path"
-        target, path, kind = await self._locate(reference.targets)
+        try:
+            target, path, kind = await self._locate(reference.targets)
+        except (OSError, HermesError):
+            if bare:
+                return None
+            raise
         if bare and kind == "directory" and target.value.endswith("/"):
             return await self._folder(reference.token, path)
         if bare and kind != "file":
@@ -123,12 +128,18 @@ class Fetcher:
     async def _locate(self, targets: tuple[Target, ...]) -> tuple[Target, str, str]:
         """The first reading of which there is a file, its resolved path, and what lies there; else the last reading."""
         for target in targets:
-            path = await self._files.resolve(target.value)
-            info = await self._files.stat(path)
+            try:
+                path = await self._files.resolve(target.value)
+                info = await self._files.stat(path)
+            except (OSError, ValueError):
+                continue  # no file can have such a name, or it cannot be looked at
             if info is not None:
                 return target, path, info.kind
         target = next((each for each in reversed(targets) if each.first), targets[-1])
-        return target, await self._files.resolve(target.value), ""
+        try:
+            return target, await self._files.resolve(target.value), ""
+        except ValueError:
+            raise HermesError("No file can have such a name.") from None
 
     async def _near(self, path: str, root: str) -> str:
         import difflib
@@ -205,7 +216,7 @@ class Fetcher:
         return Attachment(reference.token, title, self._redact(shown(text)) or "(none)", "diff", "git")
 
     async def _url(self, reference: Reference) -> Attachment:
-        reader = await self._services.find(PageReader)  # type: ignore[type-abstract]
+        reader = await self._services.find(PageReader)
         if reader is None:
             raise HermesError("No installed plugin reads web pages. Ask the agent to fetch it if it has a tool for it.")
         page = await reader.read(reference.targets[-1].value)

@@ -19,11 +19,14 @@ if TYPE_CHECKING:
     from hermes_context.workspace import Files
     from hermes_host.protocols import FileInfo
 
-__all__ = ["Discovery", "discover", "levels"]
+__all__ = ["NAMES", "Discovery", "discover", "levels"]
 
 _OWN = (".hermes.md", "HERMES.md")
 _SHARED = (("AGENTS.md", "agents.md"), ("CLAUDE.md", "claude.md"))
 _CURSOR, _CURSOR_RULES = ".cursorrules", ".cursor/rules"
+NAMES = frozenset({*_OWN, *(name for names in _SHARED for name in names), _CURSOR})
+"""The names that are looked for, rule files apart."""
+
 _MOST_RULES = 20
 _DEEPEST = 64
 

@@ -52,7 +52,7 @@ def hermes_services() -> Iterable[ServiceSpec]:
     yield ServiceSpec(
         name="prompt_expander",
         summary="Attaches what @ references in a message name",
-        provides="hermes_context.protocol:PromptExpander",
+        provides="hermes_host.services:PromptExpander",
         target="hermes_context.expander:connect",
     )
 

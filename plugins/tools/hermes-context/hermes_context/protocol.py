@@ -1,31 +1,12 @@
-"""What this plugin offers to the host and asks of others, as protocols."""
+"""What this plugin asks of others, as a protocol."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import msgspec
 
-if TYPE_CHECKING:
-    from hermes_host.context import SessionContext
-    from hermes_host.messages import Message
-
-__all__ = ["NOTICES", "Page", "PageReader", "PromptExpander"]
-
-NOTICES = "hermes.notices"
-"""The key of a message's `meta` with a list of sentences for the person who sent it. Whoever calls `expand` takes them
-out, shows them (as `Notice` events) and stores the message without them."""
-
-
-class PromptExpander(Protocol):
-    """Completes what a user says before a turn begins with it."""
-
-    async def expand(self, message: Message, session: SessionContext) -> Message:
-        """The message with what it refers to attached; the same object where there is nothing to add.
-
-        Its own parts come first and are unchanged. Raises `HermesError` to refuse the message: nothing is then sent.
-        """
-        ...
+__all__ = ["Page", "PageReader"]
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +18,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PageReader(Protocol):
-    """Reads web pages; a plugin for the web offers it."""
+    """Reads web pages for `@url:`; a plugin for the web offers it."""
 
     async def read(self, url: str) -> Page:
         """The page's readable text. Raises `HermesError` where it cannot be had or must not be asked for."""

@@ -10,8 +10,8 @@ from typing import Any
 import hypothesis
 import pytest
 
-from hermes_context.protocol import NOTICES, PromptExpander
 from hermes_host.messages import Message, user_message
+from hermes_host.services import NOTICES, PromptExpander
 from hermes_host.testing import StandInHost, events_of, finished
 
 # The first example pays for imports, and the machine may be busy: time says nothing about these properties.
@@ -21,7 +21,7 @@ hypothesis.settings.load_profile("untimed")
 
 @dataclass
 class Talk:
-    """A conversation whose messages are expanded before each turn, as a front end's are."""
+    """A conversation."""
 
     host: StandInHost
     session: Any
@@ -39,8 +39,8 @@ class Talk:
         return message.meta.get(NOTICES, [])
 
     async def say(self, text: str) -> str:
-        """A whole turn; gives the answer."""
-        end = finished(await events_of(self.session.run(await self.expand(text))))
+        """A whole turn, as a front end has it; gives the answer."""
+        end = finished(await events_of(self.session.run(text)))
         assert end.outcome == "completed", end
         return end.text
 
@@ -111,3 +111,9 @@ def begin(host: StandInHost, model: Any, project: Path):
         return Talk(host, await host.start(toolsets=[], directory=str(where)), where)
 
     return start
+
+
+@pytest.fixture
+def talk_in():
+    """Makes a `Talk` of a host, a session and its directory."""
+    return Talk

@@ -4,11 +4,11 @@ import os
 
 import pytest
 from hermes_context.expander import ATTACHED
-from hermes_context.protocol import Page, PageReader, PromptExpander
+from hermes_context.protocol import Page, PageReader
 
 from hermes_host.errors import HermesError
 from hermes_host.messages import Media, user_message
-from hermes_host.services import Catalog, ModelFacts
+from hermes_host.services import Catalog, ModelFacts, PromptExpander
 from hermes_host.specs import ServiceSpec
 from hermes_host.testing import StandInHost
 
@@ -117,7 +117,13 @@ async def test_nothing_outside_the_directory_is_attached(talk, project):
     write(project.parent, "outside.txt", "SECRET")
     (project / "link.txt").symlink_to("../outside.txt")
     (project / "up").symlink_to("..")
-    for reference in ("../outside.txt", str(project.parent / "outside.txt"), "~/outside.txt", "link.txt", "up/outside.txt"):
+    for reference in (
+        "../outside.txt",
+        str(project.parent / "outside.txt"),
+        "~/outside.txt",
+        "link.txt",
+        "up/outside.txt",
+    ):
         for form in (f"@file:{reference}", f"@{reference}"):
             assert "SECRET" not in (await talk.expand(form)).text, form
     for form in ("@folder:..", "@folder:up", "@up/"):
@@ -155,6 +161,14 @@ async def test_what_cannot_be_attached_is_said_to_both(talk, project, reference,
     expanded = await talk.expand(reference)
     assert reason in talk.notices(expanded)[0]
     assert "Not attached." in expanded.text
+
+
+@pytest.mark.parametrize("name", ["a\0b", "x" * 5000, "\ud800", "a/" * 3000])
+async def test_names_no_file_can_have_are_no_trouble(talk, name):
+    message = user_message(f"@{name}")
+    await talk.expand("first")
+    assert await talk.expand(message) is message
+    assert "Not attached" in (await talk.expand(f"@file:{name}")).text
 
 
 async def test_other_encodings_are_read(talk, project):

@@ -114,7 +114,9 @@ def sign_head(repository):
     """Replace the last commit by one with a signature, which git may be asked to check."""
 
     def git(*arguments, data=""):
-        done = subprocess.run(["git", *arguments], cwd=repository, input=data, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            ["git", *arguments], cwd=repository, input=data, capture_output=True, text=True, check=True
+        )
         return done.stdout
 
     head, _, message = git("cat-file", "commit", "HEAD").partition("\n\n")
@@ -166,9 +168,8 @@ def test_the_hostile_repository_is_one(hostile, repository):
 
 @pytest.mark.parametrize("plugins", [["context"], ["context", "local"]], ids=["disk", "terminal"])
 async def test_a_hostile_repository_runs_nothing(hostile, repository, home, plugins):
-    from hermes_context.protocol import PromptExpander
-
     from hermes_host.messages import user_message
+    from hermes_host.services import PromptExpander
 
     async with StandInHost(home / ".hermes", plugins=plugins) as host:
         host.script()
@@ -180,18 +181,18 @@ async def test_a_hostile_repository_runs_nothing(hostile, repository, home, plug
     assert "A: Second" in text
 
 
-async def test_missing_objects_are_not_fetched(hostile, repository, git, talk):
-    (git_directory := repository / ".git")
-    blob = subprocess.run(
-        ["git", "-c", "core.fsmonitor=false", "rev-parse", "HEAD:a.txt"],
-        cwd=repository, capture_output=True, text=True, check=True, encoding="utf-8",
-    ).stdout.strip()  # fmt: skip
-    (git_directory / "objects" / blob[:2] / blob[2:]).unlink()
-    for trace in hostile.iterdir():
-        trace.unlink()
+async def test_missing_objects_are_not_fetched(hostile, repository, talk):
+    lose(repository, "HEAD:a.txt")
     text = (await talk.expand("@diff @git:1")).text
     assert "git failed" in text
     assert [path.name for path in hostile.iterdir()] == []
+
+
+def lose(repository, name):
+    """Delete an object, as in a partial clone."""
+    command = ["git", "-c", "core.fsmonitor=false", "rev-parse", name]
+    blob = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=True).stdout.strip()
+    (repository / ".git/objects" / blob[:2] / blob[2:]).unlink()
 
 
 async def test_a_repository_whose_files_lie_elsewhere_is_not_looked_at(talk, repository, home, git):
@@ -204,9 +205,9 @@ async def test_a_repository_whose_files_lie_elsewhere_is_not_looked_at(talk, rep
     assert "core.worktree" in talk.notices(await talk.expand("@diff"))[0]
 
 
-async def test_a_bare_repository_within_the_project_is_not_used(talk, repository, begin, home):
+async def test_a_bare_repository_within_the_project_is_not_used(repository, git, begin, home):
     bare = repository / "bare"
-    subprocess.run(["git", "init", "-q", "--bare", str(bare)], check=True, capture_output=True)
+    git("init", "-q", "--bare", str(bare))
     ran = home / "bare-ran"
     write(bare / "config", f"[core]\n bare = false\n worktree = ..\n fsmonitor = touch {ran}\n")
     assert "Not attached" in (await (await begin(bare)).expand("@diff")).text

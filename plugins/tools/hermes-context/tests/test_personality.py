@@ -5,9 +5,10 @@ from hermes_context.personalities import BUILT_IN
 
 from hermes_host.testing import StandInHost
 
-NAMES = (
-    "helpful concise technical creative teacher kawaii catgirl pirate shakespeare surfer noir uwu philosopher hype".split()
-)
+NAMES = [
+    *("helpful", "concise", "technical", "creative", "teacher", "kawaii", "catgirl", "pirate", "shakespeare"),
+    *("surfer", "noir", "uwu", "philosopher", "hype"),
+]
 
 
 def test_the_names_people_know_are_there():

@@ -5,7 +5,10 @@ from hermes_context.references import find_references
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hermes_host.events import Notice
 from hermes_host.messages import Media, Text, user_message
+from hermes_host.services import NOTICES
+from hermes_host.testing import events_of
 
 CODE = "def f(x):\n    if x:\n\treturn  [1,\t2]\r\n\n\n  # end\n"
 
@@ -24,7 +27,10 @@ def tokens(text):
         ("@url:https://example.org/a?b=(c)", ["@url:https://example.org/a?b=(c)"]),
         ("看@file:文件.txt。", ["@file:文件.txt"]),
         ("mail me@example.org or me@diff", []),
-        ("@different @diff-tool @diff.txt @gitter @git:x", ["@different", "@diff-tool", "@diff.txt", "@gitter", "@git:x"]),
+        (
+            "@different @diff-tool @diff.txt @gitter @git:x",
+            ["@different", "@diff-tool", "@diff.txt", "@gitter", "@git:x"],
+        ),
         ("`@diff` and ``@file:a``", []),
         ("```\n@diff\n```\n@staged", ["@staged"]),
         ("~~~py\n@property\n@file:a.py\n", []),
@@ -46,7 +52,9 @@ def test_any_text_can_be_searched(text):
 # ---------------------------------------------------------------------------------------------- the typed text
 
 
-@given(text=st.text(), reference=st.sampled_from(["", "@file:a.py", "@a.py", '@file:"b c.txt":1-2', "@folder:.", "@gone"]))
+@given(
+    text=st.text(), reference=st.sampled_from(["", "@file:a.py", "@a.py", '@file:"b c.txt":1-2', "@folder:.", "@gone"])
+)
 async def test_the_users_text_is_a_prefix_of_the_expanded_message(text, reference):
     import tempfile
     from pathlib import Path
@@ -95,3 +103,21 @@ async def test_words_from_outside_expand_nothing(talk, project):
     (project / "a.py").write_text("x = 1\n", encoding="utf-8")
     message = user_message("@file:a.py", provenance="external")
     assert await talk.expand(message) is message
+
+
+async def test_a_message_that_is_sent_again_is_not_expanded_again(talk, model, project):
+    (project / "a.py").write_text("# see @b.py\n", encoding="utf-8")
+    (project / "b.py").write_text("BANANA\n", encoding="utf-8")
+    model.steps += ["one", "two"]
+    await talk.say("@a.py")
+    taken = talk.session.undo()
+    assert await talk.expand(taken) is taken
+    assert "BANANA" not in taken.text
+
+
+async def test_a_turn_tells_the_user_what_was_not_attached(talk, model, project):
+    model.steps.append("ok")
+    events = await events_of(talk.session.run("look at @file:gone.txt"))
+    [notice] = [event.text for event in events if isinstance(event, Notice)]
+    assert notice.startswith("@file:gone.txt: There is no such file")
+    assert NOTICES not in talk.session.messages[0].meta

@@ -9,7 +9,7 @@ import click
 
 from hermes_host.cli.application import pass_host, run_async
 from hermes_host.cli.listing import json_option, print_json
-from hermes_host.cli.picker_facts import Known, Offered, ask, find_catalog, known, reason
+from hermes_host.cli.picker_facts import ANSWER_LIMIT, Known, Offered, ask, find_catalog, known, reason
 from hermes_host.cli.picker_providers import current_model, key_state, missing_key, near_provider
 from hermes_host.cli.picker_tables import facts_lines, list_all, list_one, list_providers, print_providers
 from hermes_host.errors import NotFound, ProviderError, Unsupported
@@ -39,7 +39,7 @@ def model(ctx: click.Context) -> None:
     if sys.stdin.isatty() and sys.stdout.isatty():
         ctx.invoke(choose)
     else:
-        ctx.invoke(list_models, words=(), everything=False, as_json=False)
+        ctx.invoke(list_models, words=(), everything=False, timeout=ANSWER_LIMIT, as_json=False)
 
 
 # ------------------------------------------------------------------------------------------------------------ show
@@ -95,14 +95,21 @@ def _origin(host: Host) -> str:
 )
 @click.argument("words", nargs=-1, metavar="[PROVIDER] [WORD]...")
 @click.option("--all", "everything", is_flag=True, help="Ask all providers with a key, or that need none, at once.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0.1),
+    default=ANSWER_LIMIT,
+    show_default=True,
+    help="Seconds a provider may take to answer.",
+)
 @json_option
 @pass_host
-def list_models(host: Host, words: tuple[str, ...], everything: bool, as_json: bool) -> None:
+def list_models(host: Host, words: tuple[str, ...], everything: bool, timeout: float, as_json: bool) -> None:
     """List the providers, or the models of one PROVIDER or of all, filtered by WORDs."""
     if everything:
-        list_all(host, words, as_json)
+        list_all(host, words, timeout, as_json)
     elif words:
-        list_one(host, host.providers.get(words[0]), words[1:], as_json)
+        list_one(host, host.providers.get(words[0]), words[1:], timeout, as_json)
     else:
         list_providers(host, as_json)
 
@@ -205,7 +212,7 @@ def _choose_plainly(host: Host) -> None:
     chosen, name = choose_plainly(
         host,
         lambda: print_providers(host, current_model(host)[0], numbered=True),
-        lambda provider: list_one(host, provider, (), as_json=False),
+        lambda provider: list_one(host, provider, (), ANSWER_LIMIT, as_json=False),
     )
     found = run_async(host, lambda: _checked(host, chosen, name, ask_it=True))
     _save(host, chosen, name)

@@ -35,12 +35,14 @@ def list_providers(host: Host, as_json: bool) -> None:
     click.echo("\nhermes model list PROVIDER shows its models, hermes model set PROVIDER:MODEL chooses one.")
 
 
-def list_one(host: Host, chosen: Contribution[ProviderSpec], words: Sequence[str], as_json: bool) -> None:
+def list_one(
+    host: Host, chosen: Contribution[ProviderSpec], words: Sequence[str], timeout: float, as_json: bool
+) -> None:
     """Ask one provider and print its models; where it cannot be asked, those that the catalogue knows."""
 
     async def look() -> tuple[Offered, list[Known]]:
         catalog = await find_catalog(host)
-        offered = await ask(host, chosen, None)
+        offered = await ask(host, chosen, timeout)
         infos = offered.models if offered.error is None else offered_by_catalog(catalog, chosen.name)
         return offered, [known(catalog, chosen.name, info) for info in infos]
 
@@ -56,13 +58,13 @@ def list_one(host: Host, chosen: Contribution[ProviderSpec], words: Sequence[str
     print_models(_filtered(found, words), as_json, with_provider=False)
 
 
-def list_all(host: Host, words: Sequence[str], as_json: bool) -> None:
+def list_all(host: Host, words: Sequence[str], timeout: float, as_json: bool) -> None:
     """Ask every provider that can be asked, at the same time; one line on standard error for each that failed."""
     askable = [item for item in sorted_providers(host) if key_state(host, item) != "missing"]
 
     async def look() -> tuple[Sequence[Offered], list[Known]]:
         catalog = await find_catalog(host)
-        answers = await ask_all(host, askable)
+        answers = await ask_all(host, askable, timeout)
         return answers, [known(catalog, offered.provider.name, info) for offered in answers for info in offered.models]
 
     answers, found = run_async(host, look)

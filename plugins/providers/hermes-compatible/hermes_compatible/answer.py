@@ -104,7 +104,10 @@ class Answer:
             code = chunk.base_resp.status_code
             error = {"message": chunk.base_resp.status_msg, "code": _MINIMAX_STATUS.get(code, 500)}
         if not error and chunk.choices is None and chunk.usage is None:
-            value = msgspec.json.decode(data)
+            try:
+                value = msgspec.json.decode(data)  # looks at what the first decoding passed over
+            except (msgspec.DecodeError, UnicodeError) as failure:
+                raise self._unreadable(data, failure) from failure
             error = value if isinstance(value, dict) and ("message" in value or "detail" in value) else None
         if error:
             raise failed_in_stream(self._endpoint, self._model, error)

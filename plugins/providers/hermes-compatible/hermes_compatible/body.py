@@ -33,7 +33,7 @@ class BodyBuilder:
         self._encoded_messages: EncodedMessages[bytes] = EncodedMessages(len)
         self._heads = RequestHeads(_head)
 
-    def build(self, request: ModelRequest, *, stream: bool = True) -> bytes:
+    def build(self, request: ModelRequest) -> bytes:
         """The body of a request."""
         head, system = self._heads.of(request)
         conversation = (request.session_id, request.purpose)
@@ -41,15 +41,15 @@ class BodyBuilder:
         messages = [message for message in encoded if message]
         if system:
             messages.insert(0, system)
-        return b"".join((head, b",".join(messages), b"]", self._tail(request, stream=stream)))
+        return b"".join((head, b",".join(messages), b"]", self._tail(request)))
 
     def _encoded(self, message: Message) -> bytes:
         return b",".join(_encode(wire) for wire in wire_messages(message, self._quirks, self._provider))
 
-    def _tail(self, request: ModelRequest, *, stream: bool) -> bytes:
+    def _tail(self, request: ModelRequest) -> bytes:
         """What stands after the messages, so that a changed setting does not change the prefix."""
-        rest: dict[str, Any] = {"stream": stream}
-        if stream and self._quirks.stream_usage:
+        rest: dict[str, Any] = {"stream": request.stream}
+        if request.stream and self._quirks.stream_usage:
             rest["stream_options"] = {"include_usage": True}
         rest.update(_settings(request.settings, self._quirks, tools=bool(request.tools)))
         if self._quirks.cache_key and request.session_id:

@@ -37,7 +37,7 @@ _SHOWN = 300
 
 _CONTEXT = (
     r"(?i)"
-    r"context[_ ](?:length|window|size)|maximum context|too many tokens|prompt is too long|input is too long"
+    r"context[_ ](?:length|window|size|limit)|maximum context|too many tokens|prompt is too long|input is too long"
     r"|exceeds? the (?:available )?context|maximum (?:prompt|input) length|token limit exceeded|input token count"
     r"|request_too_large"
 )

@@ -41,7 +41,7 @@ class BodyBuilder:
         self._encoded: EncodedMessages[EncodedMessage] = EncodedMessages(lambda message: message.size)
         self._heads = RequestHeads(self._head)
 
-    def build(self, request: ModelRequest, *, stream: bool = True) -> bytes:
+    def build(self, request: ModelRequest) -> bytes:
         """The body of a request."""
         quirks, model = self._quirks, request.model
         # Thoughts go back to the model they are of, so that another model has other bytes.
@@ -49,7 +49,7 @@ class BodyBuilder:
         encoded = self._encoded.of(conversation, request.messages, lambda message: encode(message, model, quirks))
         turns = arrange(encoded)
         fields = generation_fields(request, quirks, may_think=not (takes_budget(request) and _amid_calls(turns)))
-        tail = _encode({**fields, "stream": stream})[1:]
+        tail = _encode({**fields, "stream": request.stream})[1:]
         return b"".join((self._heads.of(request), b",".join(self._marked_turns(turns)), b"],", tail))
 
     def _head(self, request: ModelRequest) -> bytes:

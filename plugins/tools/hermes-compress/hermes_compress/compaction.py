@@ -262,6 +262,7 @@ class Compaction:
             found.view,
             digest=digest(self._stored[: found.view.covers]),
             time=time.time(),
+            ratio=round(self._ratio, 4),
             tokens_before=int(self._before),
             tokens_after=int(self._tokens(found)),
         )

@@ -31,10 +31,10 @@ class Compactor:
         """With the services of the host and, where one is installed, the catalogue of models."""
         settings = context.section(Settings, "compression")
         try:
-            catalog = await context.services.find(Catalog)  # type: ignore[type-abstract]
+            catalog = await context.services.find(Catalog)
         except HermesError:
             catalog = None  # that plugin's fault is reported as its own; contexts are then assumed
-        auxiliary = await context.services.get(Auxiliary)  # type: ignore[type-abstract]
+        auxiliary = await context.services.get(Auxiliary)
         return cls(settings, Models(settings, catalog), auxiliary)
 
     def context(self, conversation: Conversation, request: ModelRequest) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,7 +13,7 @@ from hermes_compress.view import VIEW, View, digest, shown
 from hermes_host.messages import Message
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from hermes_host.agent.session import Session
     from hermes_host.protocols import ModelRequest
@@ -33,21 +35,29 @@ _GROWTH = 0.1
 class Applied(msgspec.Struct, frozen=True):
     """A view with the messages it shows in place of the first `covers`, and their weight.
 
-    `stored` is the last one covered as the session has it, `seen` as requests do: other middleware may change it.
+    `stored` is the last one covered, as the session has it. `sources` are those not summarised, as the request had
+    them: other middleware may have changed them, to hide something for instance.
     """
 
     view: View
     messages: tuple[Message, ...]
     weight: float
     stored: Message
-    seen: Message
+    sources: tuple[Message, ...]
 
     @classmethod
     def of(cls, view: View, messages: Sequence[Message], stored: Sequence[Message], session_id: str) -> Applied:
         """The view applied to `messages` that begin with those it covers; `stored` are the session's."""
         found = shown(view, messages, session_id)
-        last = view.covers - 1
-        return cls(view, found, sum(map(weigh, found)), stored[last], messages[last])
+        return cls(view, found, sum(map(weigh, found)), stored[view.covers - 1], tuple(_sources(view, messages)))
+
+    def stands_for(self, messages: Sequence[Message]) -> bool:
+        """Whether it was made of these messages themselves."""
+        return all(map(operator.is_, self.sources, _sources(self.view, messages)))
+
+
+def _sources(view: View, messages: Sequence[Message]) -> Iterator[Message]:
+    return chain(messages[: view.head], (messages[i] for i in view.pinned), messages[view.cut : view.covers])
 
 
 class Conversation:
@@ -59,6 +69,8 @@ class Conversation:
         self.applied: Applied | None = None
         self._limits: dict[str, int] = dict(session.context.recorded(_LIMITS))
         self._next_at = (0.0, 0.0)
+        self._estimated = False
+        """Whether `_next_at` rests on an estimate that the next answer can correct."""
         self._load()
 
     @classmethod
@@ -82,6 +94,7 @@ class Conversation:
         if not 0 < view.covers <= len(messages) or digest(messages[: view.covers]) != view.digest:
             return False
         self.applied = Applied.of(view, messages, messages, self.session.id)
+        self.meter.expect(view.ratio)
         return True
 
     @property
@@ -102,7 +115,7 @@ class Conversation:
         self.meter.follow(messages)
         while self.applied is not None and not self._holds(self.applied):
             self._step_back(self.applied.view)
-        if self.applied is not None and messages[self.applied.view.covers - 1] is not self.applied.seen:
+        if self.applied is not None and not self.applied.stands_for(messages):
             self.applied = Applied.of(self.applied.view, messages, self.session.messages, self.session.id)
 
     def _holds(self, applied: Applied) -> bool:
@@ -143,6 +156,10 @@ class Conversation:
         """Take in what the vendor counted for the request as it was sent under the view in force."""
         weight = self.weight(request, self.applied)
         self.meter.learn(model_of(request), weight, self.number, input=usage.input, output=usage.output)
+        if self._estimated:
+            threshold, next_at = self._next_at
+            self._next_at = (threshold, max(next_at, self.tokens(request) + threshold * _GROWTH))
+            self._estimated = False
 
     # ------------------------------------------------------------------------------------------ limits and pauses
 
@@ -173,6 +190,7 @@ class Conversation:
     def tried(self, tokens: float, threshold: float) -> None:
         """Note that compaction was tried and left a request of so many tokens."""
         self._next_at = (threshold, tokens + threshold * _GROWTH)
+        self._estimated = True
 
     def first_warning(self) -> bool:
         """Whether the user has not been warned since the last compaction; notes that they are now."""

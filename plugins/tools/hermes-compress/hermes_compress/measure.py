@@ -81,6 +81,7 @@ class Meter:
         self._sums: list[float] = [0.0]
         self._system: tuple[str, tuple[ToolDefinition, ...], float] = ("", (), 0.0)
         self._ratios: dict[str, float] = {}
+        self._expected = 1.0
         self._measured: _Measured | None = None
 
     def follow(self, messages: Sequence[Message]) -> None:
@@ -109,8 +110,13 @@ class Meter:
         return self._system[2]
 
     def ratio(self, model: str) -> float:
-        """Tokens per unit of weight: this model's, else that of another model of the conversation, else 1."""
-        return self._ratios.get(model) or next(iter(self._ratios.values()), 1.0)
+        """Tokens per unit of weight: this model's, else that of another model of the conversation, else as expected."""
+        return self._ratios.get(model) or next(iter(self._ratios.values()), self._expected)
+
+    def expect(self, ratio: float) -> None:
+        """Take in what the ratio was before a restart."""
+        if _PLAUSIBLE[0] <= ratio <= _PLAUSIBLE[1]:
+            self._expected = ratio
 
     def tokens(self, model: str, weight: float, view: int) -> float:
         """The tokens of a request for the followed messages: `weight` is all of it, `view` the number of its view."""

@@ -33,7 +33,7 @@ _WARN_AT = 0.85
 
 async def connect(context: PluginContext, spec: MiddlewareSpec) -> Middleware:
     """The middleware of one host."""
-    conversations = await context.services.get(Conversations)  # type: ignore[type-abstract]
+    conversations = await context.services.get(Conversations)
     return Middleware(conversations, await Compactor.connect(context))
 
 

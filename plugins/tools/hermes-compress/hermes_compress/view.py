@@ -47,6 +47,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Who wrote the summary, `provider:model` as far as known."""
     tokens_before: int = 0
     tokens_after: int = 0
+    ratio: float = 0.0
+    """Tokens per unit of weight, as known then."""
     reason: str = ""
     """What made the summary fail, where there is none."""
 

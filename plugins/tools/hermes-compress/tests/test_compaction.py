@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 
+import msgspec
 import pytest
 
 from hermes_host.agent.history import messages_of
 from hermes_host.errors import ConnectionLost, ContentRefused
 from hermes_host.messages import assistant_message, user_message
+from hermes_host.services import ModelFacts
+from hermes_host.specs import MiddlewareSpec, ServiceSpec
 from hermes_host.stream import MessageEnded, Usage
 
 
@@ -167,7 +170,7 @@ FAULTS = {
     "empty": "",
     "only_thoughts": "<think>Hm.</think>",
     "no_sections": "The user wants a parser.",
-    "too_long": lambda request: _summary(goal="words and more words " * 3_000),
+    "too_long": lambda request: _summary(goal="words and more words " * 800),
     "failing": ConnectionLost("the network is down"),
     "refused": ContentRefused("filtered"),
     "cut_off": MessageEnded(assistant_message("## Goal\nHalf of"), "length", Usage(input=9, output=9)),
@@ -260,3 +263,83 @@ async def test_another_model_can_write_the_summaries(talk):
     assert talk.vendor.asked[0].model == "small-model"
     assert talk.vendor.turns[0].model == "scripted"
     assert talk.view["model"] == "scripted:small-model"
+
+
+async def test_a_record_of_other_messages_is_not_used(talk):
+    talk.add_turns(60, size=600)
+    await talk.ends("And now?")
+    while len(talk.session.messages) > 100:
+        talk.session.undo()
+    talk.add_turns(45, size=20, first="Something else.")
+    await talk.restart()
+    assert (await talk.ends("And then?"))[1] == []
+    assert talk.shown == list(talk.session.messages[:-1])
+
+
+class Redacting:
+    """Middleware further out that hides a word, and so makes new messages for every request."""
+
+    def __call__(self, request, call_next):
+        hidden = [_hide(message) if message.role == "user" else message for message in request.messages]
+        return call_next(msgspec.structs.replace(request, messages=tuple(hidden)))
+
+
+def _hide(message):
+    return user_message(message.text.replace("parser", "******"), provenance=message.provenance)
+
+
+async def test_what_other_middleware_hides_stays_hidden(talk, kit):
+    spec = MiddlewareSpec(name="hide", summary="Hide", target="nowhere:hide", around="model", priority=150)
+    talk.host.use_part("middleware", spec, Redacting())
+    talk.add_turns(60, size=600)
+    await talk.ends("And now?")
+    await talk.restart()
+    assert (await talk.ends("The parser?"))[1] == []
+    assert "parser" not in "".join(message.text for message in talk.shown)
+    assert talk.shown[0].text == "Build the ******."
+    assert kit.unpaired(talk.shown) == []
+    assert len(talk.shown) < 60
+
+
+class Facts:
+    """A catalogue that knows one model."""
+
+    def facts(self, provider, model):
+        known = (provider, model) == ("scripted", "scripted")
+        return ModelFacts(provider=provider, model=model, context=8_000 if known else 0, source="snapshot")
+
+    def models(self, provider=""):
+        return ()
+
+
+async def test_the_catalogue_says_what_fits(talk):
+    spec = ServiceSpec(name="facts", summary="Facts", provides="hermes_host.services:Catalog", target="nowhere:facts")
+    talk.host.use_part("services", spec, Facts())
+    talk.add_turns(25, size=600)
+    assert (await talk.ends("And now?"))[1] == ["compacting", "compacted"]
+
+
+@pytest.mark.parametrize("settings", [{}])
+async def test_of_an_unknown_model_128000_tokens_are_assumed(talk):
+    talk.add_turns(50, size=4_000)
+    assert (await talk.ends("Near the threshold."))[1] == ["context_pressure"]
+    talk.add_turns(10, size=4_000)
+    assert (await talk.ends("Beyond it."))[1] == ["compacting", "compacted"]
+
+
+async def test_what_the_vendor_counts_decides(talk):
+    talk.vendor.characters = 2
+    talk.add_turns(30, size=600)
+    assert (await talk.ends("And now?"))[1] == []
+    assert (await talk.ends("And then?"))[1] == ["compacting", "compacted"]
+
+
+async def test_what_the_vendor_counted_is_remembered_with_the_view(talk):
+    talk.vendor.characters = 2.5
+    talk.add_turns(20, size=600)
+    await talk.ends("And now?")
+    talk.add_turns(20, size=600)
+    assert (await talk.ends("And then?"))[1] == ["compacting", "compacted"]
+    await talk.restart()
+    talk.add_turns(30, size=600)
+    assert (await talk.ends("And now?"))[1] == ["compacting", "compacted"]

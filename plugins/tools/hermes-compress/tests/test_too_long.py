@@ -123,6 +123,23 @@ async def test_what_was_cut_stays_cut_until_it_is_summarised(talk, kit):
     assert all(new is old for new, old in zip(talk.shown, before, strict=False))
 
 
+@pytest.mark.parametrize("settings", [{"compression.context": 18_000}])
+async def test_what_was_cut_stays_cut_beside_a_new_summary(talk, kit):
+    talk.host.tool(read_part)
+    talk.add_turns(33, size=800)
+    await talk.restart()
+    calls = [ToolCall(id=f"r{index}", name="read_part", arguments={"part": index}) for index in range(2)]
+    talk.vendor.limit = 20_000
+    talk.vendor.answers = [assistant_message(*calls), "It says one."]
+    assert (await talk.ends("Read both."))[1][-1] == "compacted"
+    assert talk.view["summary"] and talk.view["trims"]
+    cut = talk.shown[-1]
+    assert kit.length(cut) < 60_000 < kit.length(talk.session.messages[-2])
+    assert (await talk.ends("And then?"))[1] == []
+    assert cut in talk.shown
+    assert kit.unpaired(talk.shown) == []
+
+
 async def test_what_was_said_before_the_error_does_not_count(talk):
     from hermes_host.errors import ContextTooLong
 

@@ -89,6 +89,8 @@ class ModelRequest(msgspec.Struct, frozen=True, kw_only=True):
     """The same for all requests of a conversation; vendors use it as a cache key."""
     timeout: float | None = None
     """Seconds left for the whole answer."""
+    stream: bool = True
+    """False asks for the whole answer in one piece, where a stream arrived garbled; the events are the same."""
 
 
 class ModelInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

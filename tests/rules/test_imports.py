@@ -10,6 +10,8 @@ from pathlib import Path
 PUBLIC_HOST_MODULES = {
     "hermes_host",
     "hermes_host.config",
+    "hermes_host.cli.application",
+    "hermes_host.cli.listing",
     "hermes_host.context",
     "hermes_host.errors",
     "hermes_host.events",
@@ -17,10 +19,12 @@ PUBLIC_HOST_MODULES = {
     "hermes_host.messages",
     "hermes_host.protocols",
     "hermes_host.records",
+    "hermes_host.services",
     "hermes_host.sessions",
     "hermes_host.specs",
     "hermes_host.stream",
     "hermes_host.terminals",
+    "hermes_host.visible",
 }
 """What a plugin may import at any time; under `if TYPE_CHECKING` also the host and its session."""
 

@@ -120,7 +120,7 @@ class BodyBuilder:
         if fields.get("thinking", {}).get("type") == "enabled" and _began_without_thoughts(turns):
             request = msgspec.structs.replace(request, settings=msgspec.structs.replace(settings, reasoning="none"))
             fields = self._fields(request)
-        return _encode({**fields, "stream": True})[1:]
+        return _encode({**fields, "stream": request.stream})[1:]
 
     def _fields(self, request: ModelRequest) -> dict[str, Any]:
         return generation_fields(

@@ -101,7 +101,7 @@ class BodyBuilder:
         fields = _settings(request.settings, access.traits(request.model), access.summary, tools=bool(request.tools))
         if request.session_id:
             fields["prompt_cache_key"] = cache_key(request.session_id)
-        return b"," + _encode({"stream": True, "store": False, **fields, **access.extra_body})[1:]
+        return b"," + _encode({"stream": request.stream, "store": False, **fields, **access.extra_body})[1:]
 
 
 def _place(request: ModelRequest) -> _Place:

@@ -33,8 +33,8 @@ async def settings(context: PluginContext) -> Iterable[CheckResult]:
     results = [_warning("environment", fault, "Correct or unset the variable.") for fault in faults]
     pools: Mapping[str, Sequence[str]] = context.section(dict, "credential_pools")
     written = dict(_written(context, own.fallback_models))
-    host = await context.services.find(Conversations)  # type: ignore[type-abstract]
-    catalog = await context.services.find(Catalog)  # type: ignore[type-abstract]
+    host = await context.services.find(Conversations)
+    catalog = await context.services.find(Catalog)
     providers = host.providers if isinstance(host, _KnowsProviders) else None
     count = 0
     for place, value in written.items():

@@ -18,13 +18,14 @@ from hermes_host.errors import (
     ContentRefused,
     ContextTooLong,
     HermesError,
+    InvalidResponse,
     Overloaded,
     ProviderError,
     RateLimited,
 )
 from hermes_resilience import notices
 from hermes_resilience.candidates import Candidate
-from hermes_resilience.retries import Stalled, asked_wait, public
+from hermes_resilience.retries import EmptyAnswer, Stalled, asked_wait, public
 from hermes_resilience.stalls import Limits
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class Course:
         self._credential = self._key()
         self._keys = {self._credential}
         self._failed: dict[str, HermesError] = {}
+        self._garbled = False
         self._tries = 1
         self._last_resort = False
 
@@ -98,6 +100,7 @@ class Course:
             model=self._candidate.model,
             credential=self._credential,
             timeout=self.left(),
+            stream=self._asked.stream and not self._garbled,
         )
 
     def _key(self) -> str:
@@ -135,6 +138,8 @@ class Course:
         if isinstance(error, BudgetExceeded):
             raise error
         self._failed[self.who] = error
+        # Asked in the same way, a garbled stream mostly comes garbled again: from now on the answer comes in one piece.
+        self._garbled = self._garbled or (isinstance(error, InvalidResponse) and not isinstance(error, EmptyAnswer))
         if self.left() <= 0:
             raise self._final("There is no time left to ask again.")
         rotated = self._rotate(error)

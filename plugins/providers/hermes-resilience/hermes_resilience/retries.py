@@ -49,13 +49,12 @@ class Retries:
     def most(self, error: BaseException) -> int:
         """How often a request that failed like this may be repeated.
 
-        An answer that does not follow the wire format is asked for once more only: the same bytes mostly fail alike.
+        An answer that does not follow the wire format is asked for again in one piece, not as a stream.
         """
         if isinstance(error, RateLimited) and error.status == _NO_CREDIT:
             return 0
-        if isinstance(error, ConnectionLost | Overloaded | RateLimited | EmptyAnswer):
-            return self._settings.retries
-        return min(1, self._settings.retries) if isinstance(error, InvalidResponse) else 0
+        passing = isinstance(error, ConnectionLost | Overloaded | RateLimited | InvalidResponse)
+        return self._settings.retries if passing else 0
 
     def wait(self, attempt: int, asked: float | None) -> float:
         """Seconds to wait after the failure of an attempt, counted from 1; at least what the vendor asked for."""

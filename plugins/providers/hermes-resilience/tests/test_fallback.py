@@ -56,9 +56,9 @@ async def test_trouble_that_may_pass_goes_to_the_next_model_after_the_retries(ca
     assert len(one.requests) == attempts
 
 
-async def test_a_garbled_answer_goes_to_the_next_model_after_one_retry(calls):
+async def test_answers_that_stay_garbled_send_the_request_to_the_next_model(calls):
     calls.configure(**TWO)
-    calls.script("one", InvalidResponse("x"), InvalidResponse("y"))
+    calls.script("one", *[InvalidResponse("x")] * 3)
     calls.script("two", "From two.")
     assert await (await calls.ask()).text() == "From two."
 

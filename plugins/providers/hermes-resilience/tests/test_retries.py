@@ -68,11 +68,17 @@ async def test_a_failure_that_stays_is_raised_at_once(calls, error):
     assert outcome.codes == []
 
 
-async def test_a_garbled_answer_is_asked_for_once_more_only(calls):
+async def test_a_garbled_stream_is_asked_for_in_one_piece(calls):
     provider = calls.script("one", *[InvalidResponse("what")] * 3)
     outcome = await calls.ask()
     assert isinstance(outcome.error, InvalidResponse)
-    assert len(provider.requests) == 2
+    assert [request.stream for request in provider.requests] == [True, False, False]
+
+
+async def test_other_failures_are_asked_for_as_streams_again(calls):
+    provider = calls.script("one", ConnectionLost("x"), Overloaded("y"), "Here.")
+    await calls.ask()
+    assert [request.stream for request in provider.requests] == [True, True, True]
 
 
 @pytest.mark.parametrize("empty", [EMPTY, MessageEnded(assistant_message(" \n"), "end", Usage())])

@@ -1,4 +1,4 @@
-"""`python -m bench [startup turn steps streaming] [--runs N] [--json]`"""
+"""`python -m bench [startup turn steps streaming prefix] [--runs N] [--json]`"""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 
-from bench import startup, steps, streaming, turn
+from bench import prefix, startup, steps, streaming, turn
 from bench.measure import Row
 
 GROUPS: dict[str, Callable[[int], list[Row]]] = {
@@ -17,6 +17,7 @@ GROUPS: dict[str, Callable[[int], list[Row]]] = {
     "turn": turn.measure,
     "steps": steps.measure,
     "streaming": streaming.measure,
+    "prefix": prefix.measure,
 }
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Application", "application", "pass_host", "run_async"]
 
+_FAULTS_SHOWN = 3
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -51,17 +53,12 @@ class Application:
         return self._host is not None
 
     def report_problems(self) -> None:
-        """Say on standard error, one line for each, what is wrong with plugins and settings.
-
-        Of mere warnings about settings only those about the project's file are said; `hermes doctor` has them all.
-        """
+        """Say on standard error, one line for each, what is wrong with plugins and settings; errors first."""
+        faults = sorted(self.host.config.problems, key=lambda fault: fault.level != "error")
         lines = [problem.line() for problem in self.host.plugins.problems]
-        project = str(self.host.project / ".hermes") if self.host.project else ""
-        lines += [
-            f"{fault.path}: {fault.message} {fault.remedy}"
-            for fault in self.host.config.problems
-            if fault.level == "error" or (project and fault.path.startswith(project))
-        ]
+        lines += [fault.line() for fault in faults[:_FAULTS_SHOWN]]
+        if len(faults) > _FAULTS_SHOWN:
+            lines.append(f"{len(faults) - _FAULTS_SHOWN} more problems with settings: see `hermes config check`.")
         for line in lines:
             click.echo(f"hermes: {one_line(line, 0)}", err=True)
 

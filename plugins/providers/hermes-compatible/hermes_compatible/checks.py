@@ -43,5 +43,5 @@ def _placeholder(spec: ProviderSpec, name: str) -> CheckResult:
         name=f"key for {spec.name}",
         status="warning",
         detail=f"{name} holds a placeholder and counts as not set.",
-        remedy=f"Run `hermes config set {name} VALUE`; keys are at {spec.url}",
+        remedy=f"Run `hermes config set {name}`; keys are at {spec.url}",
     )

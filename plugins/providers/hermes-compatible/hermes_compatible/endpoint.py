@@ -188,7 +188,7 @@ def _first_key(context: PluginContext, spec: ProviderSpec) -> tuple[str, str]:
 def _missing(spec: ProviderSpec) -> AuthFailed:
     return AuthFailed(
         f"{spec.name} needs a key, and {' or '.join(spec.secrets)} is not set.",
-        remedy=f"Get one at {spec.url}, then run `hermes config set {spec.secrets[0]} VALUE`.",
+        remedy=f"Get one at {spec.url}, then run `hermes config set {spec.secrets[0]}`.",
     )
 
 

@@ -221,7 +221,7 @@ def without_secrets(endpoint: Endpoint, text: str) -> str:
 def _key_remedy(endpoint: Endpoint) -> str:
     where = f" Keys: {endpoint.key_url}." if endpoint.key_url else ""
     if endpoint.key_name.isupper():
-        return f"Set a valid one with `hermes config set {endpoint.key_name} VALUE`.{where}"
+        return f"Set a valid one with `hermes config set {endpoint.key_name}`.{where}"
     if endpoint.wire == "messages" and endpoint.quirks.key_header != "bearer":
         where += " Where the endpoint wants a bearer token, set `quirks: {key_header: bearer}` in custom_providers."
     return f"Check {endpoint.key_name} in config.yaml.{where}" if endpoint.key_name else where.strip()

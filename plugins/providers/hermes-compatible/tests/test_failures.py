@@ -101,7 +101,7 @@ async def test_a_wrong_address_says_so(make: Make, ask: Any, server: ModelServer
 
 async def test_a_refused_key_names_variable_and_command(make: Make, ask: Any) -> None:
     error = await failed(make, ask, failure(401, "no"), key_name="ACME_API_KEY", key_url="https://acme.example/keys")
-    assert "hermes config set ACME_API_KEY VALUE" in str(error) and "https://acme.example/keys" in str(error)
+    assert "hermes config set ACME_API_KEY" in str(error) and "https://acme.example/keys" in str(error)
 
 
 # -------------------------------------------------------------------------------------------------- retry-after

@@ -69,6 +69,7 @@ class Conversation:
         self.applied: Applied | None = None
         self._limits: dict[str, int] = dict(session.context.recorded(_LIMITS))
         self._next_at = (0.0, 0.0)
+        self._tried_with = 0
         self._estimated = False
         """Whether `_next_at` rests on an estimate that the next answer can correct."""
         self._load()
@@ -180,12 +181,21 @@ class Conversation:
         self.session.context.record(_LIMITS, dict(self._limits))
         return limit
 
-    def may_compact(self, tokens: float, threshold: float) -> bool:
-        """Whether the conversation has grown enough since compaction was last tried for this threshold."""
+    def may_compact(self, request: ModelRequest, tokens: float, threshold: float) -> bool:
+        """Whether the conversation has grown enough since compaction was last tried for this threshold.
+
+        For one request it is tried only once, even where other middleware sends the request again.
+        """
+        if len(request.messages) == self._tried_with:
+            return False
         tried_for, next_at = self._next_at
         if self.applied is not None and not next_at:
             tried_for, next_at = threshold, self.applied.view.tokens_after + threshold * _GROWTH
         return tokens >= threshold and (tried_for != threshold or tokens >= next_at)
+
+    def trying(self, request: ModelRequest) -> None:
+        """Note that compaction is tried for a request."""
+        self._tried_with = len(request.messages)
 
     def tried(self, tokens: float, threshold: float) -> None:
         """Note that compaction was tried and left a request of so many tokens."""

@@ -66,7 +66,8 @@ class Middleware:
         threshold = context * self._compactor.settings.threshold
         compacted = False
         if self._compactor.settings.enabled and tokens >= _WARN_AT * threshold:
-            if conversation.may_compact(tokens, threshold):
+            if conversation.may_compact(request, tokens, threshold):
+                conversation.trying(request)
                 yield _compacting(tokens)
                 yield _told(await self._compactor.compact(conversation, request))
                 compacted = True

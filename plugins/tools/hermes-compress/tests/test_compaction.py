@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import aclosing
 
 import msgspec
 import pytest
@@ -13,7 +14,7 @@ from hermes_host.errors import ConnectionLost, ContentRefused
 from hermes_host.messages import assistant_message, user_message
 from hermes_host.services import ModelFacts
 from hermes_host.specs import MiddlewareSpec, ServiceSpec
-from hermes_host.stream import MessageEnded, Usage
+from hermes_host.stream import MessageEnded, Usage, fold
 
 
 async def test_a_short_conversation_goes_as_it_is(talk):
@@ -343,3 +344,36 @@ async def test_what_the_vendor_counted_is_remembered_with_the_view(talk):
     await talk.restart()
     talk.add_turns(30, size=600)
     assert (await talk.ends("And now?"))[1] == ["compacting", "compacted"]
+
+
+class Impatient:
+    """Middleware further out that gives up the first attempt during the compaction, and asks again."""
+
+    def __init__(self):
+        self.begun = asyncio.Event()
+
+    async def __call__(self, request, call_next):
+        if request.purpose == "turn" and not self.begun.is_set():
+            attempt = asyncio.ensure_future(fold(call_next(request)))
+            await self.begun.wait()
+            attempt.cancel()
+            await asyncio.wait({attempt})
+        async with aclosing(call_next(request)) as events:
+            async for event in events:
+                yield event
+
+
+async def test_a_request_that_is_sent_again_is_not_compacted_again(talk):
+    impatient = Impatient()
+
+    async def hang(request):
+        impatient.begun.set()
+        await asyncio.sleep(60)
+
+    spec = MiddlewareSpec(name="impatient", summary="Retry", target="nowhere:retry", around="model", priority=200)
+    talk.host.use_part("middleware", spec, impatient)
+    talk.vendor.summaries = [hang]
+    talk.add_turns(60, size=600)
+    assert await talk.ends("And now?") == ("completed", [])
+    assert len(talk.vendor.asked) == 1
+    assert (await talk.ends("And then?"))[1] == ["compacting", "compacted"]

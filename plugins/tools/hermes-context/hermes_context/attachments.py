@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import posixpath
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -28,6 +29,8 @@ __all__ = ["Attachment", "Fetcher", "tokens_in"]
 LARGEST = 10_000_000
 """Bytes of a text of which lines are attached."""
 LARGEST_IMAGE = 5_000_000
+PAGE_TIMEOUT = 60.0
+"""Seconds for one page."""
 IMAGE_TOKENS = 1_600
 """About what an image costs with the big vendors."""
 
@@ -219,7 +222,15 @@ class Fetcher:
         reader = await self._services.find(PageReader)
         if reader is None:
             raise HermesError("No installed plugin reads web pages. Ask the agent to fetch it if it has a tool for it.")
-        page = await reader.read(reference.targets[-1].value)
+        try:
+            async with asyncio.timeout(PAGE_TIMEOUT):
+                page = await reader.read(reference.targets[-1].value)
+        except TimeoutError:
+            raise HermesError(f"The page was not there within {PAGE_TIMEOUT:g} s.") from None
+        except (HermesError, OSError):
+            raise
+        except Exception as error:
+            raise HermesError(f"The page cannot be read: {type(error).__name__}: {error}.") from error
         title = f"{page.title} ({page.url})" if page.title else page.url
         return Attachment(reference.token, title, self._redact(shown(page.text)), "", page.url)
 

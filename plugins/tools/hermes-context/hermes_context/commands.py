@@ -63,7 +63,7 @@ def show(host: Host, path: str, as_json: bool) -> None:
     ]
     print_table(("file", "state", "characters", "sha-256"), rows)
     for file in found.files:
-        for finding in file.prepared()[1] if file.state != "unusable" else ():
+        for finding in file.prepared[1] if file.state != "unusable" else ():
             click.echo(f"! {exact(file.path)}, line {finding.line}: {finding.kind}: {finding.excerpt}")
     if found.of("untrusted", "changed"):
         click.echo("\nLook at them and decide: hermes context trust")

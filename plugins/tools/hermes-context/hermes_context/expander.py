@@ -176,7 +176,7 @@ class Expander:
         late = [file for file in found.of("trusted") if file.sha256 not in known] if waiting else []
         if not late:
             return []
-        text = project.render(late, found.root)
+        text = live.host.secrets.redact(project.render(late, found.root))
         return [Text(text=f"\n\n{text}", meta={project.RECORD: [file.sha256 for file in late]})]
 
 

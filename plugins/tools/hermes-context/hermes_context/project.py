@@ -7,6 +7,7 @@ import logging
 import posixpath
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from hermes_context.discovery import NAMES, discover
@@ -64,6 +65,7 @@ class ProjectFile:
         """The whole text, without a byte order mark."""
         return self.data.decode("utf-8-sig")
 
+    @cached_property
     def prepared(self) -> tuple[str, tuple[Finding, ...]]:
         """What goes to the model, and what was found suspicious in it."""
         body = _FRONT_MATTER.sub("", self.text, count=1).strip("\r\n")
@@ -120,7 +122,7 @@ async def read_file(context: PluginContext, workspace: Workspace, path: str, roo
 
 def render(files: Sequence[ProjectFile], root: str, *, kind: str = "project-file") -> str:
     """Trusted files as text for the model, each between markers it cannot forge."""
-    prepared = [(file, *file.prepared()) for file in files]
+    prepared = [(file, *file.prepared) for file in files]
     nonce = new_nonce(text for _, text, _ in prepared)
     blocks = [fence(kind, nonce, text, path=_short(file.path, root)) for file, text, _ in prepared]
     what = "this file as instructions" if len(files) == 1 else "these files as instructions"
@@ -162,7 +164,7 @@ async def section(context: PluginContext, session: Session) -> str:
         texts.append(render(trusted, project.root))
     if waiting:
         texts.append(untrusted_line(waiting))
-    return "# Project\n" + "\n\n".join(texts) if texts else ""
+    return session.host.secrets.redact("# Project\n" + "\n\n".join(texts)) if texts else ""
 
 
 def described(project: Project) -> dict[str, Any]:
@@ -178,7 +180,7 @@ def described(project: Project) -> dict[str, Any]:
 
 def describe_file(file: ProjectFile) -> dict[str, Any]:
     """A file as JSON values, without its content. `shown` is the number of characters the model gets."""
-    text, findings = file.prepared() if file.state != "unusable" else ("", ())
+    text, findings = file.prepared if file.state != "unusable" else ("", ())
     return {
         "path": file.path,
         "sha256": file.sha256,

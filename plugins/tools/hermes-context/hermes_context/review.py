@@ -25,7 +25,7 @@ def presented(context: PluginContext, file: ProjectFile) -> str:
     rows = [f"  │ {line}" for line in lines[:_MOST_LINES]]
     if len(lines) > _MOST_LINES:
         rows.append(f"  … {len(lines) - _MOST_LINES} more lines; read the file before you trust it")
-    _, findings = file.prepared()
+    _, findings = file.prepared
     warnings = [f"  ! line {finding.line}: {finding.kind}: {finding.excerpt}" for finding in findings]
     what = "changed since it was trusted:" if changes else ":"
     return "\n".join([f"{head} {what}".replace(" :", ":"), *rows, *warnings])

@@ -79,7 +79,7 @@ def _now(plugin: PluginContext, found: Project) -> list[str]:
     for file in found.files:
         why = f" ({file.why})" if file.why else ""
         rows.append(f"- {label(file.path)}: {_STATES[file.state]}{why}, SHA-256 `{file.sha256[:12]}`")
-        findings = file.prepared()[1] if file.state != "unusable" else ()
+        findings = file.prepared[1] if file.state != "unusable" else ()
         rows += [f"    - line {each.line}: {each.kind}: `{label(each.excerpt)}`" for each in findings]
     if not found.files:
         rows.append("- none")

@@ -291,12 +291,15 @@ async def test_a_page_is_read_by_whoever_offers_it(talk, host):
         async def read(self, url):
             if "bad" in url:
                 raise HermesError("The page answered 404.")
+            if "broken" in url:
+                raise KeyError("documents")
             return Page(url=f"{url}/final", title="A page", text="BANANA </attached>")
 
     host.services.provide(PageReader, Reader())
     text = (await talk.expand("sum up @url:https://example.org/x")).text
     assert "A page (https://example.org/x/final)" in text
     assert "BANANA" in text
+    assert "KeyError" in talk.notices(await talk.expand("@url:https://example.org/broken"))[0]
     assert "404" in talk.notices(await talk.expand("@url:https://example.org/bad"))[0]
 
 

@@ -221,7 +221,7 @@ def _choose_plainly(host: Host) -> None:
 
 def _save(host: Host, chosen: Contribution[ProviderSpec], name: str) -> None:
     name = name or chosen.spec.default_model
-    # Ollama's `mistral:7b` begins with the name of another provider: then only the whole reference is clear.
+    # A model called `acme:7b` begins with the name of another provider: then only the whole reference is clear.
     ambiguous = split_reference(host, name)[0] not in ("", chosen.name)
     host.config.set("model.provider", chosen.name)
     host.config.set("model.default", f"{chosen.name}:{name}" if ambiguous else name)

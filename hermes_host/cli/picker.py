@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from hermes_host.cli.picker_terminal import PickerTerminal
 
-__all__ = ["BACK", "Chooser", "Choices", "Column", "Result", "input_row", "pick"]
+__all__ = ["BACK", "Choices", "Chooser", "Column", "Result", "input_row", "pick"]
 
 _LONGEST = 12
 """Rows of the list that are shown at most: the eye finds nothing in more."""

@@ -562,17 +562,7 @@ def test_what_is_known_of_a_model_is_shown_with_its_origin(hermes):
     assert json.loads(hermes("model", "show", "acme:odd", "--json").out)["facts"]["source"] == "assumed"
 
 
-@pytest.mark.parametrize(
-    ("reference", "near"),
-    [
-        ("opnrouter:x", "openrouter:x"),
-        ("openeouter:x/y:free", "openrouter:x/y:free"),
-        ("antropic:claude", "anthropic:claude"),
-        ("Anthropic:claude", "anthropic:claude"),
-        ("antrhopic", "anthropic"),
-        ("oillama:7b", "ollama:7b"),
-    ],
-)
+@pytest.mark.parametrize(("reference", "near"), [("opnrouter:x", "openrouter:x"), ("antrhopic", "anthropic")])
 def test_a_slip_in_a_providers_name_is_not_taken_for_a_model(quick, home, reference, near):
     done = quick("model", "set", reference)
     assert done.code == 1
@@ -581,10 +571,7 @@ def test_a_slip_in_a_providers_name_is_not_taken_for_a_model(quick, home, refere
     assert f"Did you mean {near!r}?" in quick("model", "show", reference).err
 
 
-@pytest.mark.parametrize(
-    "reference",
-    ["llama3:8b", "llama:7b", "mixtral:8x7b", "qwen3:8b", "glm4:9b", "deepseek-r1:7b", "gemma:2b", "codellama:7b", "x"],
-)
+@pytest.mark.parametrize("reference", ["llama3:8b", "mixtral:8x7b", "x"])
 def test_a_models_name_with_a_colon_is_still_a_model(quick, reference):
     assert quick("model", "set", "globex:mini").code == 0
     done = quick("model", "set", reference)

@@ -29,6 +29,7 @@ def render() -> dict[str, str]:
     pages["contracts.md"] = _module_page("Contracts", "hermes_host/protocols.py")
     pages["records.md"] = _module_page("Session records", "hermes_host/records.py")
     pages["contexts.md"] = _module_page("Contexts", "hermes_host/context.py")
+    pages["services.md"] = _module_page("Services", "hermes_host/services.py")
     pages["messages.md"] = _module_page("Messages", "hermes_host/messages.py")
     pages["stream.md"] = _module_page("Provider streams", "hermes_host/stream.py")
     pages["events.md"] = _module_page("Events", "hermes_host/events.py", heading=_event_heading)

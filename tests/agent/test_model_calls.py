@@ -199,7 +199,7 @@ async def test_a_request_can_name_another_key(tmp_path: Path) -> None:
         assert said == ["key first-key", "key second-key", "key first-key"]
 
 
-async def test_services_are_found_by_protocol_and_made_once(host: StandInHost) -> None:
+async def test_hermes_services_are_found_by_protocol_and_made_once(host: StandInHost) -> None:
     made: list[object] = []
 
     class Facts:

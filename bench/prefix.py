@@ -7,13 +7,12 @@ import os
 import tempfile
 from pathlib import Path
 
+from bench.measure import Row
 from hermes_host.events import TurnFinished
 from hermes_host.host import Host
 from hermes_host.messages import ToolCall
 from hermes_host.testing.model_server import Answer, ModelServer, Received
 from hermes_host.testing.model_server_chat import chat
-
-from bench.measure import Row
 
 TURNS = 40
 SWITCHES = {15: "custom:other-model", 20: "custom:test-model"}

@@ -7,7 +7,7 @@ import posixpath
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hermes_context.git import open_repository
+from hermes_context.git import OutputTooLong, open_repository
 from hermes_context.images import image_type
 from hermes_context.policy import holds_private_key, refusal
 from hermes_context.protocol import PageReader
@@ -18,13 +18,13 @@ from hermes_host.errors import HermesError
 from hermes_host.messages import Media
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from hermes_context.references import Reference, Target
     from hermes_context.workspace import Files
     from hermes_host.context import Services
 
-__all__ = ["Attachment", "Fetcher", "tokens_in"]
+__all__ = ["Attachment", "Fetcher", "TooMuchAttached", "tokens_in"]
 
 LARGEST = 10_000_000
 """Bytes of a text of which lines are attached."""
@@ -33,6 +33,18 @@ PAGE_TIMEOUT = 60.0
 """Seconds for one page."""
 IMAGE_TOKENS = 1_600
 """About what an image costs with the big vendors."""
+
+
+class TooMuchAttached(HermesError):
+    """What a message refers to is too long for the model; nothing was sent."""
+
+    def __init__(self, tokens: Sequence[str], size: str) -> None:
+        """`tokens` are the references, `size` says how much they are."""
+        super().__init__(
+            f"{', '.join(tokens)}: that is {size}, more than half of what the model can hold. "
+            "The message was not sent.",
+            remedy="Attach less, such as some lines (@file:PATH:10-80), or let the agent search.",
+        )
 
 
 @dataclass(frozen=True)
@@ -82,9 +94,16 @@ class Fetcher:
         self._redact = redact
 
     async def fetch(self, reference: Reference) -> Attachment | None:
-        """What the reference names; None where it turns out to be none (a bare `@word` without such a file)."""
+        """What the reference names; None where it turns out to be none (a bare `@word` without such a file).
+
+        Raises `TooMuchAttached` where it is too long to be read whole.
+        """
         try:
             return await self._fetch(reference)
+        except TooMuchAttached:
+            raise
+        except OutputTooLong:
+            raise TooMuchAttached([reference.token], f"more than {self._room:,} tokens") from None
         except HermesError as error:
             return Attachment(reference.token, problem=str(error))
         except OSError as error:
@@ -163,7 +182,9 @@ class Fetcher:
         if mime := image_type(data):
             return self._image(token, path, name, mime, data)
         if len(data) > LARGEST:
-            raise HermesError(f"It is larger than {LARGEST:,} bytes. Ask the agent to search in it.")
+            if not target.first:
+                raise TooMuchAttached([token], f"more than {LARGEST:,} bytes")
+            raise HermesError(f"It is larger than {LARGEST:,} bytes. Ask the agent to look at these lines.")
         text = _decoded(data)
         if text is None:
             raise HermesError("It is a binary file.")
@@ -206,7 +227,7 @@ class Fetcher:
     # ------------------------------------------------------------------------------------------- git and the web
 
     async def _git(self, reference: Reference) -> Attachment:
-        repository = await open_repository(self._files, limit=max(100_000, self._room * 4))
+        repository = await open_repository(self._files, limit=self._room * 4 + 4096)
         if reference.kind == "git":
             number = int(reference.targets[0].value)
             text = await repository.commits(number)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["context", "personality"]
 
 _PLUGIN = "context"
+_NOTHING = "Nothing there was trusted."
 _path = click.argument("path", default=".", metavar="[PATH]")
 
 
@@ -118,7 +119,9 @@ def untrust(host: Host, path: str, as_json: bool) -> None:
     if as_json:
         print_json({"untrusted": [key.partition(":")[2] for key in gone]})
     else:
-        click.echo(f"{count(len(gone), 'file')} no longer trusted." if gone else "Nothing there was trusted.")
+        click.echo(
+            f"No longer trusted: {', '.join(exact(key.partition(':')[2]) for key in gone)}" if gone else _NOTHING
+        )
 
 
 def _look(host: Host, path: str) -> tuple[PluginContext, Project]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from hermes_context import personality, project
-from hermes_context.attachments import Attachment, Fetcher
+from hermes_context.attachments import Attachment, Fetcher, TooMuchAttached
 from hermes_context.fence import fence, label, new_nonce
 from hermes_context.references import find_references
 from hermes_context.workspace import DiskFiles, Workspace, open_workspace
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from hermes_host.context import PluginContext, SessionContext
     from hermes_host.specs import ServiceSpec
 
-__all__ = ["ATTACHED", "Expander", "TooMuchAttached", "connect"]
+__all__ = ["ATTACHED", "Expander", "connect"]
 
 log = logging.getLogger(__name__)
 
@@ -41,10 +41,6 @@ ASSUMED_CONTEXT = 128_000
 WARN_ABOVE, REFUSE_ABOVE = 0.25, 0.5
 """Shares of the model's context that attachments may take."""
 _WELCOMED = "context.welcomed"
-
-
-class TooMuchAttached(HermesError):
-    """What a message refers to is too long for the model; nothing was sent."""
 
 
 def connect(context: PluginContext, spec: ServiceSpec) -> Expander:
@@ -119,11 +115,7 @@ class Expander:
             fetched.append(attachment)
             tokens = sum(each.tokens for each in fetched)
             if tokens > limit * REFUSE_ABOVE:
-                raise TooMuchAttached(
-                    f"{', '.join(each.token for each in fetched)}: that is about {tokens:,} tokens, more than half of "
-                    f"what the model can hold ({limit:,}). The message was not sent.",
-                    remedy="Attach less, such as some lines (@file:PATH:10-80), or let the agent search.",
-                )
+                raise TooMuchAttached([each.token for each in fetched], f"about {tokens:,} of {limit:,} tokens")
         return fetched
 
     async def _model(self, live: Session | None) -> tuple[int, bool]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from hermes_context.workspace import Files
 
-__all__ = ["Repository", "open_repository"]
+__all__ = ["OutputTooLong", "Repository", "open_repository"]
 
 TIMEOUT = 30.0
 """Seconds for one command."""
@@ -63,6 +63,10 @@ _DIFF = (
     *("--no-ext-diff", "--no-textconv", "--no-color", "--ignore-submodules=all", "--submodule=short"),
     *("--src-prefix=a/", "--dst-prefix=b/"),
 )
+
+
+class OutputTooLong(HermesError):
+    """Git was stopped: it prints more than was asked for."""
 
 
 async def open_repository(files: Files, *, limit: int) -> Repository:
@@ -141,7 +145,7 @@ class Repository:
                     return event.code, data.decode("utf-8", "replace")
                 data += event.data
                 if len(data) > self._limit:
-                    raise HermesError(f"What git prints is longer than {self._limit:,} bytes.")
+                    raise OutputTooLong(f"What git prints is longer than {self._limit:,} bytes.")
         finally:
             close = getattr(events, "aclose", None)
             if close is not None:

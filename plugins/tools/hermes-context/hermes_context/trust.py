@@ -66,17 +66,27 @@ class TrustStore:
             self._store(known)
 
     def untrust(self, key: str) -> list[str]:
-        """Take trust from this place and everything below it; gives the files that had it."""
+        """Take trust from this place and everything below it; gives what had it.
+
+        Directories above it lose theirs too, or a file would stay trusted where `context.trust` is `workspace`.
+        """
         with files.locked(self.file):
             known = self._load()
             place, _, path = key.partition(":")
-            gone = {group: [each for each in entries if _below(each, place, path)] for group, entries in known.items()}
+            gone = {
+                "files": [each for each in known["files"] if _below(each, place, path)],
+                "directories": [
+                    each
+                    for each in known["directories"]
+                    if _below(each, place, path) or _below(key, place, each.partition(":")[2])
+                ],
+            }
             for group, keys in gone.items():
                 for each in keys:
                     del known[group][each]
             if any(gone.values()):
                 self._store(known)
-            return sorted(gone["files"])
+            return sorted(gone["files"] or gone["directories"])
 
     def difference(self, key: str, text: str, name: str) -> str:
         """A unified diff from what was trusted at this place to `text`; empty where nothing was trusted."""

@@ -267,6 +267,17 @@ async def test_above_half_of_the_context_the_message_is_refused_and_nothing_is_s
     assert not talk.session.messages
 
 
+@pytest.mark.parametrize("size", [2_100_000, 10_000_001])
+async def test_what_is_too_long_to_be_read_is_refused_too(talk, project, size):
+    write(project, "a.log", "x\n" * (size // 2 + 1))
+    with pytest.raises(HermesError, match="more than half"):
+        await talk.expand("@a.log")
+    if size > 10_000_000:
+        assert "larger than" in talk.notices(await talk.expand("@a.log:1-2"))[0]
+    else:
+        assert "lines 1-2 of" in (await talk.expand("@a.log:1-2")).text
+
+
 async def test_without_a_catalog_128000_tokens_are_assumed(talk, project):
     write(project, "a.txt", "x" * 255_000)
     assert "50% of the model's 128,000" in talk.notices(await talk.expand("@a.txt"))[0]

@@ -93,7 +93,7 @@ def test_paths_may_name_a_directory_or_a_file(hermes, home, project):
 def test_untrust_takes_it_back(hermes, home, project):
     (project / "AGENTS.md").write_text("Say BANANA.\n", encoding="utf-8")
     hermes("context", "trust", "--yes")
-    assert "1 file no longer trusted" in hermes("context", "untrust")
+    assert f"No longer trusted: {project}/AGENTS.md" in hermes("context", "untrust")
     assert "untrusted" in hermes("context", "show")
     assert json.loads(hermes("context", "untrust", "--json")) == {"untrusted": []}
     kept = list((home / ".hermes/plugins/context/contents").iterdir())

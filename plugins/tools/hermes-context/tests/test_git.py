@@ -4,6 +4,7 @@ import subprocess
 
 import pytest
 
+from hermes_host.errors import HermesError
 from hermes_host.testing import StandInHost
 
 
@@ -43,6 +44,12 @@ async def test_the_last_commits_are_attached_newest_first(talk, repository, git)
     assert "the last 10 commits" in many
     assert "Commit 1\n" not in many
     assert "the last commit" in (await talk.expand("@git:0")).text
+
+
+async def test_changes_that_are_too_long_refuse_the_message(talk, repository):
+    write(repository / "a.txt", "x\n" * 200_000)
+    with pytest.raises(HermesError, match="@diff: that is more than"):
+        await talk.expand("@diff")
 
 
 async def test_credentials_are_left_out_of_changes(talk, repository, git):

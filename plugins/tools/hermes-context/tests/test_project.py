@@ -155,6 +155,20 @@ async def test_looser_modes_ask_less(home, project, mode, before, after):
         assert ("CHERRY" in session.system) is after
 
 
+async def test_taking_trust_from_a_file_counts_in_every_mode(home, project):
+    from hermes_context.trust import TrustStore
+
+    file = project / "AGENTS.md"
+    file.write_text("Say BANANA.", encoding="utf-8")
+    async with StandInHost(home / ".hermes", plugins=["context"], overrides={"context.trust": "workspace"}) as host:
+        await trust_everything(host, project, project)
+        store = TrustStore(host.context("context").state_directory)
+        arguments = (f"local:{file}", f"local:{project}", "0" * 64, "workspace")
+        assert store.state(*arguments) == "trusted"
+        assert store.untrust(f"local:{file}") == [f"local:{file}"]
+        assert store.state(*arguments) == "untrusted"
+
+
 async def test_a_project_cannot_make_itself_trusted(home, project):
     from hermes_host.config import trust as project_settings
 

@@ -127,7 +127,10 @@ def test_any_mixture_of_markup_is_survived(text):
     assert "<project-file" not in scan(text).text
 
 
-@pytest.mark.parametrize("piece", ["<!--", "<div style=", "ignore all ", "curl ", "`<a hidden", "前", "send the "])
+@pytest.mark.parametrize(
+    "piece",
+    ["<!--", "<!---->", "<a hidden></a>", "<div style=", "ignore all ", "curl ", "`<a hidden", "前", "send the "],
+)
 def test_a_hostile_file_does_not_hold_up_the_prompt(piece):
     began = time.perf_counter()
     scan(piece * (14_000 // len(piece)))

@@ -154,24 +154,17 @@ class Compaction:
         return found
 
     def _draft(self, where: Boundaries, items: Sequence[tuple[str, str]]) -> View:
-        """The view without its summary. What was cut down in the part that stays remains so."""
-        trims = self._carried(where.cut)
+        """The view without its summary."""
         return View(
             number=self._conversation.number + 1,
             previous=self._conversation.number,
-            covers=max((where.cut, *(trim.stop for trim in trims))),
+            covers=where.cut,
             head=where.head,
             cut=where.cut,
             pinned=where.pinned,
             ledger=self._ledger(where, items),
-            trims=trims,
             model=self._summary_model,
         )
-
-    def _carried(self, start: int) -> tuple[Trim, ...]:
-        """The cuts in force from message `start` on."""
-        trims = self._conversation.applied.view.trims if self._conversation.applied else ()
-        return tuple(Trim(max(trim.start, start), trim.stop, trim.keep) for trim in trims if trim.stop > start)
 
     def _boundaries(self) -> Boundaries:
         kept = self._settings.target_ratio * self._settings.threshold * self._context
@@ -240,8 +233,7 @@ class Compaction:
             yield (*before, Trim(max(last, start), len(self._stored), keep))
 
     def _with_trims(self, found: Applied | None, trims: tuple[Trim, ...], reason: str) -> View:
-        trims = (*trims, *self._carried(trims[-1].stop))
-        covers = max(trim.stop for trim in trims)
+        covers = trims[-1].stop
         if found is not None:
             return msgspec.structs.replace(found.view, trims=trims, covers=covers)
         number = self._conversation.number

@@ -127,7 +127,7 @@ class Conversation:
     def _step_back(self, view: View) -> None:
         """Go back to the view before one that no longer holds."""
         context = self.session.context
-        self.applied = None
+        self.applied, self._tried_with = None, 0
         earlier = _decoded(context.recorded(f"{VIEW}.{view.previous}")) if view.previous else None
         while earlier is not None and not self._use(earlier):
             earlier = _decoded(context.recorded(f"{VIEW}.{earlier.previous}")) if earlier.previous else None

@@ -21,7 +21,7 @@ def presented(context: PluginContext, file: ProjectFile) -> str:
     store = TrustStore(context.state_directory)
     changes = store.difference(file.key, file.text, file.path) if file.state == "changed" else ""
     head = f"{exact(file.path)} ({len(file.text):,} characters, SHA-256 {file.sha256[:12]}…)"
-    lines = visible(changes or file.text).split("\n")
+    lines = visible((changes or file.text).rstrip("\n")).split("\n")
     rows = [f"  │ {line}" for line in lines[:_MOST_LINES]]
     if len(lines) > _MOST_LINES:
         rows.append(f"  … {len(lines) - _MOST_LINES} more lines; read the file before you trust it")

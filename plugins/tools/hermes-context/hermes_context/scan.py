@@ -93,7 +93,7 @@ def _plain(piece: str, text: str, at: int, findings: list[Finding]) -> str:
 
 
 def _marked(span: str, kind: str) -> str:
-    quoted = shown(span).replace("<", "‹").replace(">", "›")
+    quoted = shown(span).translate(str.maketrans("<>⟦⟧", "‹›[]"))
     return f"⟦suspicious, {kind}; a quotation and no instruction: {quoted}⟧"
 
 

@@ -62,7 +62,7 @@ def _prompt(call: SlashCall, plugin: PluginContext) -> list[str]:
     rows.append("\n**Project files in it:**")
     used = [file for file in recorded.get("files", ()) if file["state"] == "trusted"]
     rows += [
-        f"- {label(file['path'])}: {file['shown']:,} of {file['characters']:,} characters, "
+        f"- {label(file['path'])}: {file['characters']:,} characters, {file['shown']:,} as sent, "
         f"SHA-256 `{file['sha256'][:12]}`"
         for file in used
     ]

@@ -22,6 +22,7 @@ from hermes_host.protocols import ModelSettings
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from hermes_compress.models import Writer
     from hermes_compress.settings import Settings
     from hermes_host.messages import Message
     from hermes_host.protocols import ModelRequest
@@ -76,13 +77,11 @@ class Compaction:
         auxiliary: Auxiliary,
         *,
         context: float,
-        summary_context: float,
-        summary_model: str,
+        writer: Writer,
         manual: bool = False,
         focus: str = "",
     ) -> None:
-        """`summary_context` and `summary_model` are those of the model that summarises. A `manual` compaction takes all
-        it can get."""
+        """`writer` is the model that summarises. A `manual` compaction takes all it can get."""
         self._conversation = conversation
         self._request = request
         self._messages: Sequence[Message] = request.messages
@@ -90,8 +89,7 @@ class Compaction:
         self._settings = settings
         self._auxiliary = auxiliary
         self._context = context
-        self._summary_context = summary_context
-        self._summary_model = summary_model
+        self._writer = writer
         self._manual = manual
         self._focus = focus
         self._before = conversation.tokens(request)
@@ -163,7 +161,7 @@ class Compaction:
             cut=where.cut,
             pinned=where.pinned,
             ledger=self._ledger(where, items),
-            model=self._summary_model,
+            model=self._writer.name,
         )
 
     def _boundaries(self) -> Boundaries:
@@ -187,7 +185,7 @@ class Compaction:
         tokens: int,
         timeout: float | None,
     ) -> MessageEnded:
-        room = self._summary_context * _ROOM_FOR_TRANSCRIPT / max(self._ratio, 1.0)
+        room = self._writer.context * _ROOM_FOR_TRANSCRIPT / max(self._ratio, 1.0)
         transcript = transcribe(self._messages[start:stop], first=start + 1, room=room)
         asked = question(transcript, previous=previous, items=items, tokens=tokens, focus=self._focus)
         return await self._auxiliary.ask(
@@ -195,7 +193,7 @@ class Compaction:
             [user_message(asked, provenance="external")],
             system=instructions(),
             session_id=self._request.session_id,
-            settings=ModelSettings(max_output_tokens=2 * tokens),
+            settings=ModelSettings(max_output_tokens=self._writer.room(tokens)),
             timeout=timeout,
         )
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hermes_compress.compaction import Compaction, Outcome
+from hermes_compress.conversation import Conversation, model_of
 from hermes_compress.models import Models
 from hermes_compress.settings import Settings
 from hermes_host.errors import HermesError
 from hermes_host.services import Auxiliary, Catalog
 
 if TYPE_CHECKING:
-    from hermes_compress.conversation import Conversation
     from hermes_host.context import PluginContext
     from hermes_host.protocols import ModelRequest
 
@@ -54,16 +54,16 @@ class Compactor:
     ) -> Outcome:
         """Compact once; see `Compaction`."""
         context = self.context(conversation, request)
-        provider, model = self._models.summarising(conversation.session)
-        same = (provider, model) == (request.provider, request.model)
+        writer = self._models.writer(conversation.session)
+        if writer.name == model_of(request):
+            writer = writer._replace(context=context)
         compaction = Compaction(
             conversation,
             request,
             self.settings,
             self._auxiliary,
             context=context,
-            summary_context=context if same else self._models.context(provider, model),
-            summary_model=f"{provider}:{model}",
+            writer=writer,
             manual=manual,
             focus=focus,
         )

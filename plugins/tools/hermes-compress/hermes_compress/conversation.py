@@ -157,6 +157,9 @@ class Conversation:
         """Take in what the vendor counted for the request as it was sent under the view in force."""
         weight = self.weight(request, self.applied)
         self.meter.learn(model_of(request), weight, self.number, input=usage.input, output=usage.output)
+        if usage.input > self.limit(request) > 0:
+            self._limits.pop(model_of(request))  # it was a guess, and too low
+            self.session.context.record(_LIMITS, dict(self._limits))
         if self._estimated:
             threshold, next_at = self._next_at
             self._next_at = (threshold, max(next_at, self.tokens(request) + threshold * _GROWTH))

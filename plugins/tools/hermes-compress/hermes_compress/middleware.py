@@ -133,7 +133,7 @@ def _warning(tokens: float, threshold: float, context: int) -> ProviderNotice:
 def _passed_on(error: ContextTooLong) -> ContextTooLong:
     limit = f" of {short(error.limit)} tokens" if error.limit else ""
     return ContextTooLong(
-        f"The conversation does not fit the model's context{limit}: {error.message}",
+        f"The conversation does not fit the model's context{limit}: {error.message.rstrip('.')}.",
         remedy="Shorten it with `/compress`, begin anew with `/new`, or choose a model with a larger context.",
         status=error.status,
         limit=error.limit,

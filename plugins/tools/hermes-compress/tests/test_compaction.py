@@ -307,7 +307,13 @@ class Facts:
 
     def facts(self, provider, model):
         known = (provider, model) == ("scripted", "scripted")
-        return ModelFacts(provider=provider, model=model, context=8_000 if known else 0, source="snapshot")
+        return ModelFacts(
+            provider=provider,
+            model=model,
+            context=8_000 if known else 0,
+            max_output=700 if known else 0,
+            source="snapshot",
+        )
 
     def models(self, provider=""):
         return ()
@@ -318,6 +324,7 @@ async def test_the_catalogue_says_what_fits(talk):
     talk.host.use_part("services", spec, Facts())
     talk.add_turns(25, size=600)
     assert (await talk.ends("And now?"))[1] == ["compacting", "compacted"]
+    assert talk.vendor.asked[0].settings.max_output_tokens == 700
 
 
 @pytest.mark.parametrize("settings", [{}])

@@ -38,6 +38,16 @@ async def test_a_vendor_that_names_no_limit_is_believed_all_the_same(talk):
     assert 7_000 < talk.session.context.recorded("compress.limits")["scripted:scripted"] < 10_000
 
 
+async def test_a_limit_that_was_only_guessed_is_given_up_when_more_fits(talk):
+    talk.vendor.limit, talk.vendor.named_limit = 4_000, 0
+    talk.add(user_message("word " * 4_000), assistant_message("Yes."))
+    assert (await talk.ends("And now?"))[0] == "failed"
+    assert talk.session.context.recorded("compress.limits")["scripted:scripted"] < 5_000
+    talk.vendor.limit = 20_000
+    assert (await talk.ends("And then?"))[0] == "completed"
+    assert talk.session.context.recorded("compress.limits") == {}
+
+
 async def test_when_the_summary_fails_old_results_are_cut(talk, kit):
     talk.vendor.limit, talk.vendor.summaries = 8_000, [""]
     talk.add_turns(45, size=600)

@@ -145,8 +145,7 @@ def _refuse_slip(host: Host, reference: str) -> None:
     if near and split_reference(host, reference)[0] == "" and reference not in host.providers:
         raise NotFound(
             f"There is no provider {prefix!r}.",
-            remedy=f"Did you mean {near + colon + rest!r}? A model of that name is named with its provider, or set "
-            "with --force.",
+            remedy=f"Did you mean {near + colon + rest!r}? If it is a model's name, put its provider before it.",
         )
 
 

@@ -207,6 +207,8 @@ class _Flow:
         name = at or offered.provider.name
         if offered.error is None or isinstance(offered.error, Unsupported):
             why = Row(f"{name} does not say which models it has.", "dim")
+        elif isinstance(offered.error, AuthFailed) and key_state(self._host, offered.provider) == "missing":
+            why = Row(f"{name} was not asked: {offered.provider.spec.secrets[0]} is not set.", "warning")
         else:
             why = Row(f"{name} could not be asked: {reason(self._host, offered)}", "warning")
         what = "These are known; any other name can be typed." if listed else "Type the model's name and press Enter."

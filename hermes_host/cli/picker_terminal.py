@@ -218,9 +218,11 @@ class PickerTerminal:
         # Runs even while a plugin blocks the loop; then a second Ctrl+C is the way out.
         self._interrupts += 1
         if self._interrupts > 1:
-            self.erase()
-            self._give_back()
-            os._exit(130)
+            try:
+                self.erase()
+                self._give_back()
+            finally:
+                os._exit(130)
         self._loop.call_soon_threadsafe(self._queue.put_nowait, ("key", "interrupt"))
 
     def _read(self) -> None:

@@ -308,7 +308,7 @@ def test_without_a_key_the_known_models_are_offered_and_what_is_missing_is_said(
     screen.type("acme\r")
     screen.expect("Enter alone skips")
     screen.type("\r")
-    screen.expect("acme could not be asked: acme needs a key.")
+    screen.expect("acme was not asked: ACME_API_KEY is not set.")
     screen.expect("large-1")
     screen.expect("gift")
     screen.expect(READY)

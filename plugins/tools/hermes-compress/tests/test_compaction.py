@@ -168,26 +168,20 @@ async def test_an_undo_after_the_view_keeps_it(talk):
 
 
 FAULTS = {
-    "empty": "",
-    "only_thoughts": "<think>Hm.</think>",
-    "no_sections": "The user wants a parser.",
-    "too_long": lambda request: _summary(goal="words and more words " * 800),
-    "failing": ConnectionLost("the network is down"),
-    "refused": ContentRefused("filtered"),
-    "cut_off": MessageEnded(assistant_message("## Goal\nHalf of"), "length", Usage(input=9, output=9)),
-    "broken_plugin": lambda request: RuntimeError("a bug"),
+    "empty": lambda kit: "",
+    "only_thoughts": lambda kit: "<think>Hm.</think>",
+    "no_sections": lambda kit: "The user wants a parser.",
+    "too_long": lambda kit: kit.summary(goal="words and more words " * 800),
+    "failing": lambda kit: ConnectionLost("the network is down"),
+    "refused": lambda kit: ContentRefused("filtered"),
+    "cut_off": lambda kit: MessageEnded(assistant_message(kit.summary(goal="x")), "length", Usage(input=9, output=9)),
+    "broken_plugin": lambda kit: RuntimeError("a bug"),
 }
-
-
-def _summary(**bodies):
-    import sys
-
-    return next(module for name, module in sys.modules.items() if hasattr(module, "HEADINGS")).summary(**bodies)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_a_bad_summary_replaces_nothing_and_old_results_are_cut_instead(talk, kit, fault):
-    talk.vendor.summaries = [FAULTS[fault]]
+    talk.vendor.summaries = [FAULTS[fault](kit)]
     talk.add_turns(60, size=600)
     outcome, notices = await talk.ends("And now?")
     assert (outcome, notices) == ("completed", ["compacting", "pruned"])

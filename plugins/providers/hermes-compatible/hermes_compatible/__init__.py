@@ -1,1 +1,1 @@
-"""Any endpoint that speaks chat completions, with presets for the well-known ones."""
+"""Any endpoint that speaks chat completions or messages, with presets for the well-known ones."""

@@ -84,8 +84,13 @@ class Chunk(msgspec.Struct):
 
 
 _decoder = msgspec.json.Decoder(Chunk, strict=False)
-decode_chunk = _decoder.decode
-"""Decode a chunk. Raises `msgspec.DecodeError` (and its subclass `ValidationError`)."""
+
+
+def decode_chunk(data: bytes) -> Chunk:
+    """One chunk. Raises `msgspec.DecodeError` or `UnicodeDecodeError`."""
+    if not data.isascii():
+        data.decode()  # msgspec does not look at the names of keys it passes over: a broken `name` would be missing
+    return _decoder.decode(data)
 
 
 def usage_of(wire: WireUsage) -> Usage:

@@ -59,6 +59,9 @@ STREAMS: dict[str, Answer] = {
     "thoughts": answer(thinking_block(0, "hm, ", "well"), text_block(1, "yes")),
     "omitted thoughts": answer(thinking_block(0), text_block(1, "yes")),
     "encrypted thoughts": answer(thinking_block(0, "x", redacted=True), text_block(1, "yes")),
+    "a signature that comes twice": answer(
+        *thinking_block(0, "hm")[:-1], block_delta(0, signature="LAST"), block_stop(0), text_block(1, "yes")
+    ),
     "thoughts between calls": answer(
         thinking_block(0, "a"),
         tool_block(1, "t1", "look", '{"p', '":"ä"}'),

@@ -199,6 +199,15 @@ async def test_a_call_that_was_cut_before_its_arguments_is_not_an_empty_one(make
     assert ended.message.incomplete
 
 
+async def test_only_the_last_call_of_a_cut_answer_can_have_lost_its_arguments(make_messages: Make, ask: Any) -> None:
+    calls = [{"type": "tool_use", "id": id, "name": "look", "input": {}} for id in ("a", "b")]
+    whole = message(*calls, stop_reason="max_tokens")
+    streamed = answer(tool_block(0, "a", "look"), tool_block(1, "b", "look"), stop="max_tokens")
+    for sent in (whole, streamed):
+        ended = await ask(make_messages(sent))
+        assert [call.arguments for call in ended.message.tool_calls] == [{}, None]
+
+
 async def test_a_call_without_an_id_or_with_another_s_gets_its_own(make_messages: Make, ask: Any) -> None:
     blocks = [tool_block(0, "a", "look", "{}"), tool_block(1, "a", "look", "{}"), tool_block(2, "", "look", "{}")]
     calls = (await ask(make_messages(answer(*blocks, stop="tool_use")))).message.tool_calls

@@ -407,3 +407,12 @@ async def test_the_failure_of_one_answer_leaves_the_next_alone(make: Make, ask: 
     with pytest.raises(Overloaded):
         await ask(provider)
     assert (await ask(provider)).message.text == "fine"
+
+
+def test_a_key_broken_by_bytes_that_are_no_text_is_not_passed_over():
+    from hermes_compatible.wire import decode_chunk
+
+    good = b'{"choices":[{"delta":{"content":"hi"}}]}'
+    assert decode_chunk(good).choices
+    with pytest.raises(UnicodeDecodeError):
+        decode_chunk(good.replace(b"delta", b"del\xff\xfe\x80ta"))

@@ -71,12 +71,23 @@ class Event(msgspec.Struct):
 
 
 _events = msgspec.json.Decoder(Event, strict=False)
-decode_event = _events.decode
-"""Decode an event. Raises `msgspec.DecodeError` (and its subclass `ValidationError`)."""
+
+
+def decode_event(data: bytes) -> Event:
+    """One event. Raises `msgspec.DecodeError` or `UnicodeDecodeError`."""
+    if not data.isascii():
+        data.decode()  # msgspec does not look at the names of keys it passes over: a broken `name` would be missing
+    return _events.decode(data)
+
 
 _messages = msgspec.json.Decoder(WholeMessage, strict=False)
-decode_whole = _messages.decode
-"""Decode an answer in one piece. Raises as `decode_event` does."""
+
+
+def decode_whole(data: bytes) -> WholeMessage:
+    """A whole answer. Raises `msgspec.DecodeError` or `UnicodeDecodeError`."""
+    if not data.isascii():
+        data.decode()  # msgspec does not look at the names of keys it passes over: a broken `name` would be missing
+    return _messages.decode(data)
 
 
 class UsageCount:

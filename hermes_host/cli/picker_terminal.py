@@ -152,13 +152,13 @@ class PickerTerminal:
     async def __aexit__(self, *failure: object) -> None:
         loop = self._loop
         loop.remove_reader(self._descriptor)
-        signal.signal(signal.SIGINT, self._before)
-        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT):
-            loop.remove_signal_handler(number)
         if self._flush is not None:
             self._flush.cancel()
         self.erase()
         self._give_back()
+        signal.signal(signal.SIGINT, self._before)
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT):
+            loop.remove_signal_handler(number)
 
     def _set_up(self) -> None:
         import termios
@@ -218,6 +218,7 @@ class PickerTerminal:
         # Runs even while a plugin blocks the loop; then a second Ctrl+C is the way out.
         self._interrupts += 1
         if self._interrupts > 1:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a third one must not keep the terminal from being given back
             try:
                 self.erase()
                 self._give_back()

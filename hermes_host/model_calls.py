@@ -104,10 +104,12 @@ class ModelCalls:
             raise ConnectionLost(f"The model for {task} did not answer within {seconds:g} s.") from None
 
     def _model_for(self, setting: Any, session_id: str) -> tuple[str, str]:
-        if setting and (setting.model or setting.provider not in ("", "auto", "main")):
-            chosen, model = self._host.resolve_model(setting.model, setting.provider)
-            return chosen.name, model
         session = self._host.session(session_id)
+        named = setting.provider if setting and setting.provider not in ("auto", "main") else ""
+        if setting and (setting.model or named):
+            own = session.provider.name if session is not None else ""
+            chosen, model = self._host.resolve_model(setting.model, named, default_provider=own)
+            return chosen.name, model
         if session is not None:
             return session.provider.name, session.model_name
         chosen, model = self._host.resolve_model()

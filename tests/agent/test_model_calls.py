@@ -121,9 +121,9 @@ async def test_different_failing_calls_are_no_repetition(host: StandInHost) -> N
 
 
 async def test_side_work_uses_the_conversations_model_or_its_own(tmp_path: Path) -> None:
-    settings = {"auxiliary": {"title": {"provider": "spare", "model": "tiny"}}}
+    settings = {"auxiliary": {"title": {"provider": "spare", "model": "tiny"}, "vision": {"model": "seeing"}}}
     async with StandInHost(tmp_path / "home", overrides=settings) as host:
-        main = host.script("a summary")
+        main = host.script("a summary", "a cat")
         spare = ScriptedProvider(["a title"])
         host.use_provider(spare, "spare")
         session = await host.start(model="scripted:big")
@@ -133,6 +133,8 @@ async def test_side_work_uses_the_conversations_model_or_its_own(tmp_path: Path)
         assert (main.requests[0].model, main.requests[0].purpose) == ("big", "compression")
         assert (await models.ask("title", [user_message("x")], session_id=session.id)).message.text == "a title"
         assert (spare.requests[0].model, spare.requests[0].tools) == ("tiny", ())
+        await models.ask("vision", [user_message("what is it?")], session_id=session.id)
+        assert main.requests[1].model == "seeing", "a model alone is one of the conversation's provider"
 
 
 async def test_side_work_that_hangs_ends_with_its_time(host: StandInHost) -> None:

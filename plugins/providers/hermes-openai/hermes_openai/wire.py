@@ -69,8 +69,13 @@ class Event(WireResponse):
 
 
 _decoder = msgspec.json.Decoder(Event, strict=False)
-decode_event = _decoder.decode
-"""Decode an event. Raises `msgspec.DecodeError` (and its subclass `ValidationError`)."""
+
+
+def decode_event(data: bytes) -> Event:
+    """One event. Raises `msgspec.DecodeError` or `UnicodeDecodeError`."""
+    if not data.isascii():
+        data.decode()  # msgspec does not look at the names of keys it passes over: a broken `name` would be missing
+    return _decoder.decode(data)
 
 
 def usage_of(wire: WireUsage) -> Usage:

@@ -12,7 +12,7 @@ from hermes_compatible.connections import Connections, Received, transport_error
 from hermes_compatible.endpoint import Endpoint, resolve
 from hermes_compatible.failures import failed_answer, transport_failure
 from hermes_compatible.wires import wire_format
-from hermes_host.errors import ConnectionLost
+from hermes_host.errors import ConnectionLost, Unsupported
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
@@ -74,7 +74,10 @@ class CompatibleProvider:
             await received.aclose()
 
     async def models(self) -> Sequence[ModelInfo]:
-        """The models the endpoint lists, those for chat first; the configured ones where the user listed some."""
+        """The models the endpoint lists, those for chat first; the configured ones where the user listed some.
+
+        Raises `Unsupported` where an endpoint that speaks messages has no list.
+        """
         from hermes_compatible.catalogue import by_name, listed, next_page, parse
 
         if self.endpoint.models:
@@ -89,6 +92,12 @@ class CompatibleProvider:
         query = ""
         for _ in range(_MOST_PAGES):
             status, headers, body = await self._get(self.endpoint.base_url + self._wire.models_path + query)
+            if status in (404, 405) and self.endpoint.wire == "messages":
+                # Vendors that speak messages beside another format mostly list their models in that one only.
+                raise Unsupported(
+                    f"{self.endpoint.provider} has no list of its models at {self.endpoint.base_url}.",
+                    remedy=f"Name one: `-m {self.endpoint.provider}:MODEL`.",
+                )
             if status != 200:
                 raise failed_answer(self.endpoint, "", status, headers, body)
             found += parse(self.endpoint, body)

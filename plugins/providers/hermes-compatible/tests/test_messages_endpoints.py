@@ -21,10 +21,12 @@ from hermes_host.errors import (
     ConnectionLost,
     ContentRefused,
     ContextTooLong,
+    HermesError,
     InvalidResponse,
     Overloaded,
     ProviderError,
     RateLimited,
+    Unsupported,
 )
 from hermes_host.host import Host
 from hermes_host.messages import user_message
@@ -307,12 +309,13 @@ async def test_all_pages_of_the_list_are_read() -> None:
     ("page", "kind"),
     [
         (failure(401, "no"), AuthFailed),
-        (failure(404, "no"), BadRequest),
+        (failure(404, "no"), Unsupported),
+        (failure(400, "no"), BadRequest),
         (html_page(), InvalidResponse),
         (json_answer({"data": "none"}), InvalidResponse),
     ],
 )
-async def test_a_failed_list_is_an_error(page: Answer, kind: type[ProviderError]) -> None:
+async def test_a_failed_list_is_an_error(page: Answer, kind: type[HermesError]) -> None:
     with pytest.raises(kind):
         await listed([page])
 

@@ -12,6 +12,8 @@ import pytest
 from hermes_compatible.messages.body import BodyBuilder
 from hermes_compatible.preset import Quirks
 from hermes_compatible.provider import CompatibleProvider
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hermes_host.messages import (
     Media,
@@ -99,9 +101,9 @@ def test_request_n_plus_1_begins_with_the_bytes_of_request_n() -> None:
     conversation: list[Message] = [user_message("go")]
     before = b""
     for number in range(30):
-        settings = ModelSettings(temperature=number / 30, max_output_tokens=5000 + number)
+        wishes = ModelSettings(temperature=number / 30, max_output_tokens=5000 + number)
         request = ModelRequest(
-            model="m", messages=tuple(conversation), system="Be brief.", tools=TOOLS, settings=settings, session_id="s"
+            model="m", messages=tuple(conversation), system="Be brief.", tools=TOOLS, settings=wishes, session_id="s"
         )
         now = builder.build(request)
         assert now.startswith(without_closing(before))
@@ -173,6 +175,36 @@ def test_building_at_a_hundred_messages_costs_hardly_more_than_at_two() -> None:
         return min(times)
 
     assert seconds([message for number in range(50) for message in step(number)]) < seconds(step(0)) + 0.001
+
+
+IDS = st.sampled_from(["a", "b", "call_0", "call|7", ""])
+SPOKEN = st.sampled_from(["", " ", "text", "ä"])
+ANSWER_PARTS = st.one_of(
+    SPOKEN.map(lambda text: Text(text=text)),
+    IDS.map(call),
+    IDS.map(lambda id: ToolCall(id=id, name="look", arguments=None, raw='{"p": "x')),
+    st.sampled_from([thought(), thought(model=OLD), Reasoning(text="unsigned"), Unknown(data={"type": "x"})]),
+)
+HISTORY = st.lists(
+    st.one_of(
+        SPOKEN.map(user_message),
+        st.lists(ANSWER_PARTS, max_size=4).map(lambda parts: assistant_message(*parts)),
+        st.lists(IDS.map(result), max_size=3).map(lambda results: tool_message(*results)),
+    ),
+    max_size=8,
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(HISTORY, st.sampled_from(["", "none", "high"]), st.sampled_from(["m", OLD, NEW]))
+def test_whatever_the_conversation_was_the_request_keeps_the_vendor_s_rules(
+    history: list[Message], reasoning: Any, model: str
+) -> None:
+    more = {"tools": TOOLS, "system": "s", "settings": ModelSettings(reasoning=reasoning)}
+    wire = body(*history, model=model, **more)
+    spoken = [part.text for message in history if message.role == "user" for part in message.parts if part.text.strip()]
+    sent = [block.get("text") for turn in wire["messages"] if turn["role"] == "user" for block in turn["content"]]
+    assert [text for text in sent if text in ("text", "ä")] == spoken, "nothing the user said is lost or moved"
 
 
 async def test_a_conversation_with_tools_and_thoughts_is_accepted_at_every_step(
@@ -427,9 +459,9 @@ def test_a_local_file_is_read_only_when_the_owner_attached_it(tmp_path: Path) ->
 # ------------------------------------------------------------------------------------------------------------- settings
 
 
-def fields(model: str = "m", quirks: Quirks | None = None, tools: bool = False, **settings: Any) -> Any:
+def fields(model: str = "m", quirks: Quirks | None = None, tools: bool = False, **wishes: Any) -> Any:
     more: dict[str, Any] = {"tools": TOOLS} if tools else {}
-    return body(user_message("x"), model=model, quirks=quirks, settings=ModelSettings(**settings), **more)
+    return body(user_message("x"), model=model, quirks=quirks, settings=ModelSettings(**wishes), **more)
 
 
 @pytest.mark.parametrize(
@@ -502,13 +534,13 @@ def test_thoughts_leave_room_for_the_answer(limit: int, budget: int | None) -> N
 
 
 def test_a_budget_is_not_asked_for_amid_calls_that_were_made_without_thoughts() -> None:
-    settings = ModelSettings(reasoning="high")
+    high = ModelSettings(reasoning="high")
     loop = [user_message("go"), assistant_message(call("a")), tool_message(result("a"))]
-    assert "thinking" not in body(*loop, model=OLD, settings=settings)
-    assert body(*loop, model=NEW, settings=settings)["thinking"]["type"] == "adaptive"
+    assert "thinking" not in body(*loop, model=OLD, settings=high)
+    assert body(*loop, model=NEW, settings=high)["thinking"]["type"] == "adaptive"
     thinking = [user_message("go"), assistant_message(thought(model=OLD), call("a")), tool_message(result("a"))]
-    assert body(*thinking, model=OLD, settings=settings)["thinking"]["type"] == "enabled"
-    assert body(*loop, assistant_message("ok"), user_message("more"), model=OLD, settings=settings)["thinking"]
+    assert body(*thinking, model=OLD, settings=high)["thinking"]["type"] == "enabled"
+    assert body(*loop, assistant_message("ok"), user_message("more"), model=OLD, settings=high)["thinking"]
 
 
 def test_thoughts_that_no_longer_fit_are_dropped_where_the_vendor_can() -> None:

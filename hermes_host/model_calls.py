@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from hermes_host.dispatch import chain_model
@@ -28,27 +29,32 @@ class ModelCalls:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._pooled: dict[tuple[str, str], Provider] = {}
+        self._ready: dict[tuple[str, str], Provider] = {}
         self._chain: Any = None
 
-    async def stream(self, request: ModelRequest) -> AsyncIterator[ProviderEvent]:
+    def stream(self, request: ModelRequest) -> AsyncIterator[ProviderEvent]:
         """Answer a request; `request.provider` says whom to ask. Raises `ProviderError`, `NotFound`."""
-        if self._chain is None:
-            self._chain = chain_model(await self._host.middleware_parts("model"), self._ask_provider)
-        events = self._chain(request)
-        try:
-            async for event in events:
-                yield event
-        finally:
-            await events.aclose()
+        return self._chain(request) if self._chain is not None else self._first(request)
 
-    async def _ask_provider(self, request: ModelRequest) -> AsyncIterator[ProviderEvent]:
-        provider = await self.provider(request.provider, request.credential)
-        events: Any = provider.stream(request)
-        try:
+    # Every generator around a stream is paid for with each of its deltas. So the two below stand only around the first
+    # answers of a process, until the middleware and the provider are made.
+
+    async def _first(self, request: ModelRequest) -> AsyncIterator[ProviderEvent]:
+        self._chain = chain_model(await self._host.middleware_parts("model"), self._ask_provider)
+        async with aclosing(self._chain(request)) as events:
             async for event in events:
                 yield event
-        finally:
-            await events.aclose()
+
+    def _ask_provider(self, request: ModelRequest) -> AsyncIterator[ProviderEvent]:
+        ready = self._ready.get((request.provider, request.credential))
+        return ready.stream(request) if ready is not None else self._ask_new_provider(request)
+
+    async def _ask_new_provider(self, request: ModelRequest) -> AsyncIterator[ProviderEvent]:
+        provider = await self.provider(request.provider, request.credential)
+        self._ready[request.provider, request.credential] = provider
+        async with aclosing(provider.stream(request)) as events:  # type: ignore[type-var]
+            async for event in events:
+                yield event
 
     async def provider(self, name: str, credential: str = "") -> Provider:
         """The live provider; with `credential`, one of its own that uses that secret as its key."""
@@ -122,3 +128,4 @@ class ModelCalls:
         for provider in self._pooled.values():
             await provider.aclose()
         self._pooled.clear()
+        self._ready.clear()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Editor", "History", "KeyDecoder"]
 
 _KEY = re.compile(
-    r"\x1b\[200~(?P<paste>.*?)\x1b\[201~|(?P<escape>\x1b\[[0-9;?]*[A-Za-z~]|\x1bO[A-Za-z]|\x1b[^\[O\x1b])|(?P<char>[^\x1b])",
+    r"\x1b\[200~(?P<paste>.*?)\x1b\[201~|(?P<escape>\x1b\[[0-9;?]*[A-Za-z~]|\x1bO[A-Za-z]|\x1b[^\[O\x1b]|\x1b(?=\x1b))|(?P<char>[^\x1b])",
     re.DOTALL,
 )
 _NAMES = {

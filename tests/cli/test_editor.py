@@ -70,3 +70,9 @@ def test_a_history_that_cannot_be_written_does_not_disturb(tmp_path):
     history = History(tmp_path / "missing" / "history")
     history.add("one")
     assert history.entries == ["one"]
+
+
+@pytest.mark.parametrize("size", [1, 1000])
+def test_two_escapes_in_a_row_do_not_stop_the_keys_after_them(size):
+    # The second one makes Alt+h of the letter after it, as every terminal has it.
+    assert typed(Editor(), b"\x1b\x1bhello\r", size) == ["ello"]

@@ -231,7 +231,7 @@ def test_commands_are_found_by_unique_beginnings_and_near_names(terminal):
     screen.type("/usa\r")
     screen.expect("No tokens were used yet.")
     screen.type("/s\r")
-    screen.expect("/s could be /sessions or /status or /steer or /stop.")
+    screen.expect("/s could be /save or /sessions or /status or /steer or /stop.")
     screen.type("/hlep\r")
     screen.expect("Did you mean 'help'?")
     screen.type("//hello\r")

@@ -149,16 +149,6 @@ def test_without_a_terminal_bare_model_lists_and_asks_nothing(hermes):
     assert "locked" in hermes("model").out
 
 
-def test_on_a_terminal_bare_model_asks(terminal, hermes):
-    screen = terminal("model")
-    screen.expect("Provider (number")
-    screen.type("1\r")
-    screen.expect("Model (empty")
-    screen.type("two\r")
-    screen.expect("The next conversation uses stub:two")
-    assert screen.end() == 0
-
-
 # --------------------------------------------------------------------------------------------------------- plugins
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
@@ -131,7 +132,9 @@ def _custom(context: PluginContext, settings: Settings, spec: ProviderSpec, pres
         # What `model` says of its own address holds for no other.
         address, key, place, model_mode = own.base_url, _usable(own.api_key.reveal()), "compatible.custom.api_key", ""
     elif model_url:
-        address, key, place = model_url, _usable(model_key) or openai_key, "model.api_key"
+        # A key from the environment belongs to the address from the environment, not to whichever is configured.
+        paired = _origin(model_url) == _origin(_variable(context, preset.url_variable))
+        address, key, place = model_url, _usable(model_key) or (openai_key if paired else ""), "model.api_key"
     else:
         address, key, place = _variable(context, preset.url_variable), openai_key, "OPENAI_API_KEY"
     if not address:
@@ -142,6 +145,11 @@ def _custom(context: PluginContext, settings: Settings, spec: ProviderSpec, pres
     if not key and secure_host(address) == _OPENAI_HOST:
         key, place = openai_key, "OPENAI_API_KEY"
     return _found(spec, preset, address, key, place, own, model_mode)
+
+
+def _origin(address: str) -> tuple[str, str]:
+    parts = urlsplit(address)
+    return parts.scheme, parts.netloc.lower()
 
 
 def _model_section(context: PluginContext) -> tuple[str, str, str]:

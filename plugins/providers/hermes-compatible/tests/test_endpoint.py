@@ -192,21 +192,29 @@ def test_the_official_host_takes_openai_s_key_wherever_the_address_is_set(endpoi
 
 
 @pytest.mark.parametrize(
-    ("section", "key"),
+    ("section", "variable", "key"),
     [
-        (ModelSection(base_url="https://models.example/v1", api_key=Secret("model-key-1")), "model-key-1"),
-        (ModelSection(base_url="https://models.example/v1"), KEY),
+        (
+            ModelSection(base_url="https://models.example/v1", api_key=Secret("model-key-1")),
+            "https://other.example/v1",
+            "model-key-1",
+        ),
+        (ModelSection(base_url="https://models.example/v1"), "https://models.example/v1", KEY),
+        (ModelSection(base_url="https://models.example/v1"), "https://other.example/v1", ""),
+        (ModelSection(base_url="https://models.example/v1"), "", ""),
     ],
-    ids=["its own key", "the key of the environment"],
+    ids=["its own key", "the environment's for the same host", "not another host's", "not the vendor's"],
 )
-def test_custom_takes_the_model_section(section: ModelSection, key: str, tmp_path: Path) -> None:
+def test_custom_takes_the_model_section_and_no_key_that_belongs_elsewhere(
+    section: ModelSection, variable: str, key: str, tmp_path: Path
+) -> None:
     from hermes_compatible.settings import Settings
 
     context = PluginContext(
         "compatible",
         home=tmp_path,
         section={"compatible": Settings(), "model": section},
-        secret={"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": "https://other.example/v1"}.__getitem__,
+        secret={"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": variable}.__getitem__,
         declared_secrets=frozenset({"OPENAI_API_KEY", "OPENAI_BASE_URL"}),
     )
     (spec,) = [spec for spec in hermes_providers({}) if spec.name == "custom"]

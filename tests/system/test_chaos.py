@@ -71,7 +71,8 @@ class Story:
 
     def __call__(self, request: Any) -> Any:
         queue = next(queue for after, queue in reversed(self.pending) if after in request.body)
-        return queue.pop(0)(request)
+        # The good answer stays: on a slow machine even that one may come too late for the short limits below.
+        return (queue.pop(0) if len(queue) > 1 else queue[0])(request)
 
 
 def shown(events: list[Any]) -> list[str]:
@@ -97,7 +98,7 @@ async def test_random_faults_lose_nothing_and_repeat_nothing(name: str, tmp_path
         importlib.import_module(plugin)  # an SDK takes longer to import than silence is allowed below
     chance = Random(f"{SEED} {name}")
     story = Story(say, chance)
-    limits = {"backoff": 0.0, "stale_timeout": 0.3, "first_event_timeout": 0.3, "read_timeout": 0.0, "retries": 3}
+    limits = {"backoff": 0.0, "stale_timeout": 0.5, "first_event_timeout": 0.5, "read_timeout": 0.0, "retries": 8}
     async with ModelServer(story) as server:
         overrides = {**settings(server), "resilience": limits}
         async with StandInHost(tmp_path / "home", plugins=[plugin, "resilience"], overrides=overrides) as host:

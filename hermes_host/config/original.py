@@ -103,6 +103,9 @@ They are kept in the file and cause no complaint; a plugin that declares the nam
 REPLACED: Final = {
     "toolsets": "`platform_toolsets` says which tools each surface has.",
     "command_allowlist": "Remembered approvals are listed by `hermes approvals`; the old list never had an effect.",
+    "compression.summary_model": "`auxiliary.compression` names the model that writes summaries.",
+    "compression.summary_provider": "`auxiliary.compression` names the model that writes summaries.",
+    "compression.summary_base_url": "`auxiliary.compression` names the model that writes summaries.",
     "terminal.persistent_shell": "Shells always keep their state.",
     "display.show_cost": "It never had an effect.",
 }

@@ -292,8 +292,7 @@ class Plugins:
             self._add_entry(point)
 
     def _add_entry(self, point: EntryPoint) -> None:
-        distribution = point.dist.name if point.dist else "?"
-        version = point.dist.version if point.dist else "?"
+        distribution, version = _origin(point)
         record = PluginRecord(name=point.name, module=point.value, distribution=distribution, version=version)
         earlier = self._records.get(point.name)
         if earlier is not None and (earlier.module, earlier.distribution) == (record.module, record.distribution):
@@ -367,6 +366,17 @@ class Plugins:
                 impl.record.info = outcome.value
             else:
                 impl.record.add_problem("hermes_plugin_info", "it did not return a PluginInfo.")
+
+
+def _origin(point: EntryPoint) -> tuple[str, str]:
+    """Name and version of the distribution an entry point is from.
+
+    `Distribution.name` and `.version` each parse the whole metadata, the README in it included; with many plugins that
+    would cost more than importing them.
+    """
+    text = (point.dist.read_text("METADATA") or point.dist.read_text("PKG-INFO") or "") if point.dist else ""
+    head = dict(line.split(": ", 1) for line in text.partition("\n\n")[0].splitlines() if ": " in line)
+    return head.get("Name", "?"), head.get("Version", "?")
 
 
 def _entry_key(point: EntryPoint) -> tuple[str, str]:

@@ -29,7 +29,7 @@ async def key(context: PluginContext) -> Iterable[CheckResult]:
                     name=_NAME,
                     status="warning",
                     detail=f"{name} holds a placeholder and counts as not set.",
-                    remedy=f"Run `hermes config set {name} VALUE`.",
+                    remedy=f"Run `hermes config set {name}`.",
                 )
             ]
     try:

@@ -74,7 +74,7 @@ def resolve(context: PluginContext) -> Endpoint:
             return Endpoint(key=value, key_name=name, settings=settings)
     raise AuthFailed(
         "anthropic needs a key, and ANTHROPIC_API_KEY is not set.",
-        remedy=f"Get one at {_KEYS_URL}, then run `hermes config set ANTHROPIC_API_KEY VALUE`.",
+        remedy=f"Get one at {_KEYS_URL}, then run `hermes config set ANTHROPIC_API_KEY`.",
     )
 
 

@@ -193,7 +193,7 @@ def _limit(text: str) -> int:
 
 def _key_remedy(endpoint: Endpoint) -> str:
     if endpoint.key_name.isupper():
-        return f"Set a valid one with `hermes config set {endpoint.key_name} VALUE`."
+        return f"Set a valid one with `hermes config set {endpoint.key_name}`."
     return "Check anthropic.api_key in config.yaml."
 
 

@@ -54,7 +54,7 @@ def test_a_token_serves_where_there_is_no_key(host: Make) -> None:
 
 @pytest.mark.parametrize("value", ["", "***", "changeme", "abc", "your-api-key"])
 def test_a_missing_key_is_reported_with_what_to_do(host: Make, value: str) -> None:
-    with pytest.raises(AuthFailed, match="hermes config set ANTHROPIC_API_KEY VALUE"):
+    with pytest.raises(AuthFailed, match="hermes config set ANTHROPIC_API_KEY"):
         endpoint(host(ANTHROPIC_API_KEY=value))
 
 

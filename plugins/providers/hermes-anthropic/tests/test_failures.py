@@ -98,7 +98,7 @@ async def test_a_key_never_shows_and_the_request_id_does(make: Make, ask: Any) -
         await ask(make(failure(401, f"invalid key {KEY} or sk-ant-other-99999999")))
     text = str(caught.value)
     assert KEY not in text and "sk-ant" not in text and "req_test" in text
-    assert "hermes config set ANTHROPIC_API_KEY VALUE" in text
+    assert "hermes config set ANTHROPIC_API_KEY" in text
 
 
 async def test_an_unknown_model_and_a_wrong_address_are_told_apart(make: Make, ask: Any) -> None:

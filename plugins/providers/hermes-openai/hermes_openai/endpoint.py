@@ -118,7 +118,7 @@ def _openai(context: PluginContext, settings: Settings) -> Access:
         if not key:
             raise AuthFailed(
                 "openai needs a key, and OPENAI_API_KEY is not set.",
-                remedy=f"Get one at {_KEYS_URL}, then run `hermes config set OPENAI_API_KEY VALUE`.",
+                remedy=f"Get one at {_KEYS_URL}, then run `hermes config set OPENAI_API_KEY`.",
             )
     elif not key and not _is_local(address):
         raise AuthFailed(
@@ -181,8 +181,7 @@ def _azure_key(context: PluginContext, azure: AzureSettings, resource: str) -> t
             return value, name
     raise AuthFailed(
         "azure needs a key, and AZURE_OPENAI_API_KEY is not set.",
-        remedy="Find it under `Keys and Endpoint` of the resource, then run "
-        "`hermes config set AZURE_OPENAI_API_KEY VALUE`.",
+        remedy="Find it under `Keys and Endpoint` of the resource, then run `hermes config set AZURE_OPENAI_API_KEY`.",
     )
 
 

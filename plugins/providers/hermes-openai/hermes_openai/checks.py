@@ -37,7 +37,7 @@ def _check(context: PluginContext, provider: str) -> CheckResult:
                 name=name,
                 status="warning",
                 detail=f"{variable} holds a placeholder and counts as not set.",
-                remedy=f"Run `hermes config set {variable} VALUE`.",
+                remedy=f"Run `hermes config set {variable}`.",
             )
     try:
         access = resolve(context, provider)

@@ -57,6 +57,8 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     temperature: float | None = None
     reasoning: Literal["", "none", "minimal", "low", "medium", "high", "xhigh"] = ""
     tool_choice: Literal["auto", "none", "required"] = "auto"
+    response_schema: dict[str, Any] | None = None
+    """A JSON schema that the answer's text must follow, for providers whose vendor can hold a model to one."""
 
 
 class ToolDefinition(msgspec.Struct, frozen=True, kw_only=True):

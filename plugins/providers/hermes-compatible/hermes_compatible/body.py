@@ -79,6 +79,9 @@ def _settings(settings: ModelSettings, quirks: Quirks, *, tools: bool) -> dict[s
         wire["temperature"] = settings.temperature
     if tools and settings.tool_choice != "auto":
         wire["tool_choice"] = settings.tool_choice
+    if settings.response_schema is not None:
+        schema = {"name": "answer", "schema": settings.response_schema, "strict": True}
+        wire["response_format"] = {"type": "json_schema", "json_schema": schema}
     if settings.reasoning and quirks.reasoning:
         wire.update(_reasoning(settings.reasoning, quirks))
     return wire

@@ -156,6 +156,9 @@ def _settings(settings: ModelSettings, traits: ModelTraits, summary: str, *, too
         fields["max_output_tokens"] = max(_LEAST_OUTPUT, settings.max_output_tokens)
     if settings.temperature is not None and (not traits.thinks or effort == "none"):
         fields["temperature"] = settings.temperature
+    if settings.response_schema is not None:
+        schema = settings.response_schema
+        fields["text"] = {"format": {"type": "json_schema", "name": "answer", "schema": schema, "strict": True}}
     if tools:
         fields["parallel_tool_calls"] = True
         if settings.tool_choice != "auto":

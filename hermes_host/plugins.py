@@ -188,6 +188,12 @@ def describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
 
 
+class _HookManager(pluggy.PluginManager):
+    def parse_hookimpl_opts(self, plugin: Any, name: str) -> Any:
+        # Hooks are called hermes_…; to look at everything else a module holds takes longer than to import it.
+        return super().parse_hookimpl_opts(plugin, name) if name.startswith("hermes_") else None
+
+
 class Plugins:
     """All plugins of one host: discovered and loaded at the first look."""
 
@@ -207,7 +213,7 @@ class Plugins:
         self._blocked = blocked
         self._strict = strict
         self._limit = TIME_LIMIT if time_limit is None else time_limit
-        self._manager = pluggy.PluginManager("hermes")
+        self._manager = _HookManager("hermes")
         self._manager.add_hookspecs(hookspecs)
         self._records: dict[str, PluginRecord] = {}
         self._loaded = False

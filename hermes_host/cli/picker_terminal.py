@@ -220,6 +220,8 @@ class PickerTerminal:
         if self._interrupts > 1:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # a third one must not keep the terminal from being given back
             try:
+                # Past the stream: it may be in the middle of a write that this handler interrupted.
+                os.write(self._stream.fileno(), _PASTE_OFF.encode())
                 self.erase()
                 self._give_back()
             finally:

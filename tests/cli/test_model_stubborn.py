@@ -88,7 +88,6 @@ def test_a_plugin_that_blocks_everything_is_left_with_a_second_interrupt(termina
     screen = asking(terminal, "blocking", STUBBORN_FIFO=str(fifo))
     assert fifo.read_text() == "blocking"
     assert screen.press_until_end("\x03") == 130
-    assert screen.output.count("\x1b[?2004l") == 1
 
 
 def test_a_plugin_that_ignores_being_cancelled_does_not_keep_the_user(terminal):

@@ -41,6 +41,7 @@ __all__ = [
     "SessionWriter",
     "Terminal",
     "TerminalBackend",
+    "TimeLimits",
     "ToolDefinition",
     "ToolMiddleware",
     "ToolOutput",
@@ -69,6 +70,15 @@ class ToolDefinition(msgspec.Struct, frozen=True, kw_only=True):
     parameters: dict[str, Any]
 
 
+class TimeLimits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Seconds that the stages of a model call may take; None means the provider's own limit."""
+
+    connect: float | None = None
+    read: float | None = None
+    """Until the first byte of the answer, and between one piece and the next."""
+    write: float | None = None
+
+
 class ModelRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One request to a model.
 
@@ -91,6 +101,7 @@ class ModelRequest(msgspec.Struct, frozen=True, kw_only=True):
     """The same for all requests of a conversation; vendors use it as a cache key."""
     timeout: float | None = None
     """Seconds left for the whole answer."""
+    limits: TimeLimits = TimeLimits()
     stream: bool = True
     """False asks for the whole answer in one piece, where a stream arrived garbled; the events are the same."""
 

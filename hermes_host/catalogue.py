@@ -15,21 +15,25 @@ from typing import TYPE_CHECKING, Any
 from hermes_host.context import PluginContext, Services
 from hermes_host.errors import HermesError, PluginError
 from hermes_host.plugins import PluginRecord, Plugins, describe, import_foreign
-from hermes_host.registry import Contribution, Registry, collect
+from hermes_host.registry import KINDS, Contribution, Kind, Registry, collect
 
 if TYPE_CHECKING:
     from hermes_host.agent.schema import Parameters
+    from hermes_host.background import Background
     from hermes_host.config import Config
     from hermes_host.config.secrets import Secrets
     from hermes_host.specs import (
         CheckSpec,
         CommandSpec,
         FrontendSpec,
+        HookSpec,
+        MemorySpec,
         MiddlewareSpec,
         PromptSectionSpec,
         ProviderSpec,
         ServiceSpec,
         SessionStoreSpec,
+        SkillSourceSpec,
         SlashCommandSpec,
         TerminalSpec,
         ToolsetSpec,
@@ -44,7 +48,12 @@ BUILTIN = {"host": "hermes_host.builtin"}
 """The host's own contributions, through the same hooks as everybody's."""
 
 
-OWN_SERVICES = {"hermes_host.services:Auxiliary": "model_calls", "hermes_host.services:Conversations": ""}
+OWN_SERVICES = {
+    "hermes_host.services:Auxiliary": "model_calls",
+    "hermes_host.services:Conversations": "",
+    "hermes_host.services:Credentials": "secrets",
+    "hermes_host.protocols:SessionStore": "sessions",
+}
 """What the host itself offers, and which of its attributes does it (empty: the host)."""
 
 
@@ -67,7 +76,7 @@ class Catalogue:
         self.environ: Mapping[str, str] = os.environ if environ is None else environ
         self.home = home or Path(self.environ.get("HERMES_HOME") or Path.home() / ".hermes")
         self.project = project
-        self.services = Services(self._find_service)
+        self.services = Services(self._find_services)
         self._only = plugins if plugins is not None else _names(self.environ.get("HERMES_PLUGINS"))
         self._block = tuple(blocked)
         self._overrides = dict(overrides or {})
@@ -97,6 +106,13 @@ class Catalogue:
     # ---------------------------------------------------------------------------------------- plugins, registries
 
     @cached_property
+    def background(self) -> Background:
+        """What plugins do beside conversations."""
+        from hermes_host.background import Background
+
+        return Background()
+
+    @cached_property
     def plugins(self) -> Plugins:
         """All plugins; loaded at the first look."""
         plugins = Plugins(
@@ -120,11 +136,29 @@ class Catalogue:
             self.config.declare(section.name, section.target, record.name)
 
     def registry(self, kind: str) -> Registry[Any]:
-        """The registry of one of `hermes_host.registry.KINDS`; its hook is called at the first look."""
+        """The registry of one of `hermes_host.registry.KINDS`, or of a kind that a plugin brought; its hook is called
+        at the first look. Empty for a kind that nobody knows."""
         if kind not in self._registries:
-            prefer = self.config.section("plugins").prefer
-            self._registries[kind] = Registry(kind, collect(self.plugins, kind, self._hook_values), prefer)
+            table = self._kind(kind)
+            found = collect(self.plugins, kind, self._hook_values, table=table)
+            self._registries[kind] = Registry(table, found, self.config.section("plugins").prefer)
         return self._registries[kind]
+
+    def _kind(self, kind: str) -> Kind:
+        if kind in KINDS:
+            return KINDS[kind]
+        for record, spec in self.plugins.added_hooks:
+            if spec.name == kind:
+                return Kind(f"hermes_{kind}", self._brought_spec(record, spec), spec.word)
+        return Kind(f"hermes_{kind}", _Nothing, kind)
+
+    def _brought_spec(self, record: PluginRecord, spec: HookSpec) -> type[Any]:
+        try:
+            found: type[Any] = import_foreign(spec.spec)
+        except PluginError as error:
+            record.add_problem(f"hook 'hermes_{spec.name}'", describe(error), record.remedy)
+            return _Nothing
+        return found
 
     def _hook_values(self, plugin: str) -> Mapping[str, Any]:
         return {"config": _LazySections(self, plugin)}
@@ -153,6 +187,16 @@ class Catalogue:
     def session_stores(self) -> Registry[SessionStoreSpec]:
         """Places where conversations can be kept."""
         return self.registry("session_stores")
+
+    @property
+    def memories(self) -> Registry[MemorySpec]:
+        """What remembers across conversations."""
+        return self.registry("memories")
+
+    @property
+    def skill_sources(self) -> Registry[SkillSourceSpec]:
+        """Folders of skills that plugins bring."""
+        return self.registry("skill_sources")
 
     @property
     def prompt_sections(self) -> Registry[PromptSectionSpec]:
@@ -203,6 +247,8 @@ class Catalogue:
                 secret=self.secrets.get,
                 declared_secrets=frozenset(secret.name for secret in secrets),
                 services=self.services,
+                catalogue=self,
+                background=self.background,
             )
         return self._contexts[plugin]
 
@@ -248,14 +294,11 @@ class Catalogue:
                 raise PluginError(problem.line()) from error
         return self._parts[key]
 
-    async def _find_service(self, protocol: type[Any]) -> Any:
+    async def _find_services(self, protocol: type[Any]) -> Sequence[Any]:
         wanted = f"{protocol.__module__}:{protocol.__qualname__}"
         if wanted in OWN_SERVICES:
-            return getattr(self, OWN_SERVICES[wanted]) if OWN_SERVICES[wanted] else self
-        for contribution in self.offered_services:
-            if contribution.spec.provides == wanted:
-                return await self.part(contribution)
-        return None
+            return [getattr(self, OWN_SERVICES[wanted]) if OWN_SERVICES[wanted] else self]
+        return [await self.part(item) for item in self.offered_services if item.spec.provides == wanted]
 
     async def middleware_parts(self, around: str) -> Sequence[Any]:
         """The live middleware around `model` or `tool`, outermost first."""
@@ -288,7 +331,7 @@ class Catalogue:
         record = self.plugins.add(name, plugin)
         self._declare(record)
         for kind, registry in self._registries.items():
-            for contribution in collect(self.plugins, kind, self._hook_values, only=name):
+            for contribution in collect(self.plugins, kind, self._hook_values, only=name, table=registry.kind):
                 registry.add(contribution)
 
     def _program_record(self) -> PluginRecord:
@@ -296,6 +339,10 @@ class Catalogue:
             return self.plugins.record("program")
         except KeyError:
             return self.plugins.add("program", _Program())
+
+
+class _Nothing:
+    """The spec of a kind that nobody knows: nothing is one."""
 
 
 class _Program:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from hermes_host.errors import NotFound, PluginError
+from hermes_host.events import Notice
 from hermes_host.protocols import Question, Questioner, Terminal
+from hermes_host.registry import Contribution, Kind, Registry
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from hermes_host.background import Background
+    from hermes_host.catalogue import Catalogue
+    from hermes_host.messages import Provenance
     from hermes_host.terminals import Shell, Terminals
 
 __all__ = ["PluginContext", "Services", "SessionContext", "ToolContext", "private_directory"]
@@ -35,10 +41,10 @@ def private_directory(path: Path) -> Path:
 class Services:
     """What plugins offer each other at run time, found by protocol and never by a plugin's name."""
 
-    def __init__(self, find: Callable[[type[Any]], Awaitable[Any]] | None = None) -> None:
-        """`find` makes the part for a protocol that nobody has provided by hand, or gives None."""
+    def __init__(self, find_all: Callable[[type[Any]], Awaitable[Sequence[Any]]] | None = None) -> None:
+        """`find_all` makes the parts for a protocol, the one with the highest priority first."""
         self._parts: dict[type[Any], Any] = {}
-        self._find = find
+        self._find_all = find_all or _nothing
 
     def provide(self, protocol: type[T], part: T) -> None:
         """Offer `part` as the one implementation of `protocol`. Raises `PluginError` when there is one already."""
@@ -56,13 +62,22 @@ class Services:
             )
         return part
 
+    async def all(self, protocol: type[T]) -> Sequence[T]:
+        """Every part that implements `protocol`, the one with the highest priority first."""
+        provided = [self._parts[protocol]] if protocol in self._parts else []
+        return [*provided, *(part for part in await self._find_all(protocol) if part not in provided)]
+
     async def find(self, protocol: type[T]) -> T | None:
         """The part that implements `protocol`, or None when no plugin offers it."""
-        if protocol not in self._parts and self._find is not None:
-            part = await self._find(protocol)
-            if part is not None:
-                self._parts.setdefault(protocol, part)
+        if protocol not in self._parts:
+            found = await self._find_all(protocol)
+            if found:
+                self._parts.setdefault(protocol, found[0])
         return self._parts.get(protocol)
+
+
+async def _nothing(protocol: type[Any]) -> Sequence[Any]:
+    return ()
 
 
 class PluginContext:
@@ -80,11 +95,15 @@ class PluginContext:
         secret: Callable[[str], str] | None = None,
         declared_secrets: frozenset[str] = frozenset(),
         services: Services | None = None,
+        catalogue: Catalogue | None = None,
+        background: Background | None = None,
     ) -> None:
         self.plugin = plugin
         self.home = home
         """The host's home directory (`$HERMES_HOME`)."""
         self.services = services if services is not None else Services()
+        self._catalogue = catalogue
+        self._background = background
         self._section = section.__getitem__ if isinstance(section, Mapping) else section
         self._secret = secret
         self._declared = declared_secrets
@@ -110,6 +129,25 @@ class PluginContext:
             )
         return self._secret(name) if self._secret is not None else ""
 
+    def registry(self, kind: str) -> Registry[Any]:
+        """What all plugins contribute of one kind: one of the host's, such as `skill_sources`, or one that a plugin
+        brought by `hermes_addhooks`. Empty where there is no such kind."""
+        if self._catalogue is not None:
+            return self._catalogue.registry(kind)
+        return Registry(Kind(f"hermes_{kind}", object, kind))
+
+    async def part(self, contribution: Contribution[Any]) -> Any:
+        """The live part behind a contribution, made at first use and then kept. Raises `HermesError`."""
+        if self._catalogue is None:
+            raise NotFound(f"There is no {contribution.title} here.")
+        return await self._catalogue.part(contribution)
+
+    def spawn(self, work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
+        """Do something beside the conversation. A failure is logged; at the end of the host it is cancelled."""
+        if self._background is None:
+            return asyncio.get_running_loop().create_task(work, name=f"{self.plugin}: {name}")
+        return self._background.spawn(work, name=f"{self.plugin}: {name}")
+
     def with_secrets(self, secret: Callable[[str], str]) -> PluginContext:
         """The same context with another source of the declared secrets, as pools of keys need it."""
         return PluginContext(
@@ -119,6 +157,8 @@ class PluginContext:
             secret=secret,
             declared_secrets=self._declared,
             services=self.services,
+            catalogue=self._catalogue,
+            background=self._background,
         )
 
     @property
@@ -143,6 +183,7 @@ class SessionContext:
         source: str = "cli",
         record_state: Callable[[str, dict[str, Any]], None] | None = None,
         recorded_state: Mapping[str, dict[str, Any]] | None = None,
+        announce: Callable[[Notice], None] | None = None,
     ) -> None:
         self.id = session_id
         self.directory = directory or os.getcwd()
@@ -151,8 +192,20 @@ class SessionContext:
         """The surface: `cli`, `cron`, a chat platform …"""
         self.memory: dict[str, Any] = {}
         """For plugins to keep live objects of this conversation; keys begin with the plugin's name. Gone at its end."""
+        self.passed_environment: frozenset[str] = frozenset()
+        """Names of variables that this session's commands may see besides those that all may."""
         self._record_state = record_state
         self._recorded = dict(recorded_state or {})
+        self._announce = announce
+
+    def pass_environment(self, *names: str) -> None:
+        """Let this session's commands see these variables of the host's environment and `.env`, from the next on."""
+        self.passed_environment |= frozenset(names)
+
+    def announce(self, text: str, *, level: Literal["info", "warning", "error"] = "info", code: str = "") -> None:
+        """Tell the user something in a line, also when no turn is running."""
+        if self._announce is not None:
+            self._announce(Notice(text=text, level=level, code=code))
 
     def recorded(self, name: str) -> dict[str, Any]:
         """What was last recorded under `name`, also before a restart; empty where nothing was."""
@@ -180,6 +233,8 @@ class ToolContext:
         progress: Callable[[str], None] | None = None,
         terminals: Terminals | None = None,
         questioner: Questioner | None = None,
+        effects: frozenset[str] = frozenset(),
+        origin: Callable[[], Provenance] = lambda: "owner",
     ) -> None:
         self.plugin = plugin
         self.session = session
@@ -190,6 +245,16 @@ class ToolContext:
         self._progress = progress
         self._terminals = terminals
         self._questioner = questioner
+        self.effects = effects
+        """The effects the tool declares."""
+        self._origin = origin
+
+    @property
+    def origin(self) -> Provenance:
+        """Who may stand behind this call: `external` as soon as this turn read something from the network, or was
+        begun by words from outside; `member` when someone other than the owner began it. What outlives the turn
+        (memory, skills, jobs) must not be written for them without the owner's consent."""
+        return self._origin()
 
     @property
     def remaining(self) -> float | None:
@@ -221,11 +286,23 @@ class ToolContext:
         """This session's shell on its terminal: it keeps directory and environment from command to command."""
         return await self.terminals.shell(self.session)
 
-    async def ask(self, text: str, choices: tuple[str, ...] = (), *, timeout: float = 120.0) -> str | None:
-        """Put a question to the user. None when nobody answers, or when nobody can be asked on this surface."""
+    async def ask(
+        self, text: str, choices: tuple[str, ...] = (), *, timeout: float = 120.0, secret: bool = False
+    ) -> str | None:
+        """Put a question to the user. None when nobody answers, or when nobody can be asked on this surface.
+
+        A `secret` answer is not shown while it is typed; it must not be given to the model.
+        """
         if self._questioner is None:
             return None
-        question = Question(id=self.call_id, session_id=self.session.id, text=text, choices=choices, timeout=timeout)
+        question = Question(
+            id=self.call_id,
+            session_id=self.session.id,
+            text=text,
+            choices=choices,
+            timeout=timeout,
+            secret=secret,
+        )
         return await self._questioner.ask(question)
 
     @property

@@ -18,6 +18,7 @@ from hermes_host.protocols import Assessment, ModelMiddleware, ModelRequest, Too
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
+    from hermes_host.context import ToolContext
     from hermes_host.messages import ToolCall
     from hermes_host.stream import ProviderEvent
 
@@ -133,16 +134,18 @@ def _wrap_model(
 
 
 def chain_tool(
-    middleware: Sequence[ToolMiddleware], innermost: Callable[[ToolCall], Awaitable[ToolOutput]]
+    middleware: Sequence[ToolMiddleware],
+    context: ToolContext,
+    innermost: Callable[[ToolCall], Awaitable[ToolOutput]],
 ) -> Callable[[ToolCall], Awaitable[ToolOutput]]:
     """`innermost` wrapped by `middleware`, the first one outermost."""
     call = innermost
     for layer in reversed(middleware):
-        call = _wrap_tool(layer, call)
+        call = _wrap_tool(layer, context, call)
     return call
 
 
 def _wrap_tool(
-    layer: ToolMiddleware, call_next: Callable[[ToolCall], Awaitable[ToolOutput]]
+    layer: ToolMiddleware, context: ToolContext, call_next: Callable[[ToolCall], Awaitable[ToolOutput]]
 ) -> Callable[[ToolCall], Awaitable[ToolOutput]]:
-    return lambda call: layer(call, call_next)
+    return lambda call: layer(call, context, call_next)

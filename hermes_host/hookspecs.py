@@ -34,12 +34,15 @@ if TYPE_CHECKING:
         CheckSpec,
         CommandSpec,
         FrontendSpec,
+        HookSpec,
+        MemorySpec,
         MiddlewareSpec,
         PluginInfo,
         PromptSectionSpec,
         ProviderSpec,
         ServiceSpec,
         SessionStoreSpec,
+        SkillSourceSpec,
         SlashCommandSpec,
         TerminalSpec,
         ToolsetSpec,
@@ -146,6 +149,33 @@ def hermes_session_stores() -> Iterable[SessionStoreSpec]:
 
 
 @hookspec
+def hermes_memories() -> Iterable[MemorySpec]:
+    """Yield what remembers across conversations. All of them are used.
+
+    Example::
+
+        @hookimpl
+        def hermes_memories():
+            yield MemorySpec(name="diary", summary="A diary", target="hermes_diary.memory:connect",
+                             features=frozenset({"prompt", "observe"}))
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def hermes_skill_sources() -> Iterable[SkillSourceSpec]:
+    """Yield folders of skills that come with the plugin.
+
+    Example::
+
+        @hookimpl
+        def hermes_skill_sources():
+            yield SkillSourceSpec(name="acme", summary="How to work with ACME", target="hermes_acme.skills:source")
+    """
+    raise NotImplementedError
+
+
+@hookspec
 def hermes_prompt_sections() -> Iterable[PromptSectionSpec]:
     """Yield parts of the system prompt. Each is assembled once per session and then stays as it is.
 
@@ -233,6 +263,20 @@ def hermes_checks() -> Iterable[CheckSpec]:
         @hookimpl
         def hermes_checks():
             yield CheckSpec(name="weather", summary="Is the service there?", target="hermes_weather.checks:reachable")
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def hermes_addhooks() -> Iterable[HookSpec]:
+    """Yield contribution hooks of the plugin's own, for other plugins to implement. Asked before all others.
+
+    Example::
+
+        @hookimpl
+        def hermes_addhooks():
+            yield HookSpec(name="forecasters", summary="Sources of forecasts", word="forecaster",
+                           spec="hermes_weather.specs:ForecasterSpec")
     """
     raise NotImplementedError
 

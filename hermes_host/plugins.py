@@ -8,6 +8,7 @@ itself.
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 import threading
 import time
@@ -20,7 +21,7 @@ import pluggy
 
 from hermes_host import hookspecs
 from hermes_host.errors import PluginError, PluginUnavailable
-from hermes_host.specs import API_GROUP, PluginInfo
+from hermes_host.specs import API_GROUP, HookSpec, PluginInfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -30,6 +31,8 @@ __all__ = ["Implementation", "PluginProblem", "PluginRecord", "Plugins", "import
 
 TIME_LIMIT = 5.0
 """Seconds a plugin may take to be imported, or for one of its contribution hooks."""
+
+_KIND_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 
 State = Literal["loaded", "failed", "disabled", "unsupported"]
 
@@ -218,6 +221,8 @@ class Plugins:
         self._records: dict[str, PluginRecord] = {}
         self._loaded = False
         self._tracing = False
+        self.added_hooks: list[tuple[PluginRecord, HookSpec]] = []
+        """The hooks that plugins brought, and who did."""
         self.known_hooks = frozenset(name for name in vars(hookspecs) if name.startswith("hermes_"))
 
     # ------------------------------------------------------------------------------------------------- looking
@@ -241,7 +246,9 @@ class Plugins:
     def implementations(self, hook: str) -> Sequence[Implementation]:
         """The functions for `hook`, in the order of `records`."""
         self.load()
-        caller = getattr(self._manager.hook, hook)
+        caller = getattr(self._manager.hook, hook, None)
+        if caller is None:
+            return ()  # a hook brought by a plugin, which nobody implements
         by_plugin = {id(record.plugin): record for record in self._records.values() if record.plugin is not None}
         found = [
             Implementation(by_plugin[id(impl.plugin)], impl.function, impl.argnames) for impl in caller.get_hookimpls()
@@ -268,6 +275,8 @@ class Plugins:
         if record.state == "failed":
             raise PluginError(record.problems[0].line())
         self._records[name] = record
+        self._add_hooks(record)
+        self._check_hooks(record)
         self._read_info(record)
         return record
 
@@ -287,6 +296,9 @@ class Plugins:
             record.import_ms = outcome.seconds * 1000
             if self._accept(record, outcome, "import"):
                 self._register(record, outcome.value)
+        self._add_hooks()
+        for record in wanted:
+            self._check_hooks(record)
         self._read_info()
 
     def _discover(self) -> None:
@@ -353,13 +365,36 @@ class Plugins:
             record.add_problem("hooks", text, record.remedy)
             return
         record.plugin = plugin
-        callers = self._manager.get_hookcallers(plugin) or []
+
+    def _check_hooks(self, record: PluginRecord) -> None:
+        """Note which hooks the plugin implements, and those that nobody has."""
+        plugin = record.plugin
+        callers = (self._manager.get_hookcallers(plugin) or []) if plugin is not None else []
         record.hooks = tuple(sorted(caller.name for caller in callers if caller.name in self.known_hooks))
         for caller in callers:
             if caller.name not in self.known_hooks and not _is_optional(caller, plugin):
                 record.add_problem(
                     "hooks", f"this host has no hook {caller.name!r}.", "Upgrade hermes-host, or correct the name."
                 )
+
+    def _add_hooks(self, only: PluginRecord | None = None) -> None:
+        """Learn the hooks that plugins bring."""
+        found = self.implementations("hermes_addhooks")
+        implementations = [impl for impl in found if only is None or impl.record is only]
+        outcomes = run_guarded([_lister(impl) for impl in implementations], self._limit)
+        for impl, outcome in zip(implementations, outcomes, strict=True):
+            if self._accept(impl.record, outcome, "hermes_addhooks"):
+                for spec in outcome.value:
+                    self._add_hook(impl.record, spec)
+
+    def _add_hook(self, record: PluginRecord, spec: Any) -> None:
+        if not isinstance(spec, HookSpec) or not _KIND_NAME.fullmatch(spec.name):
+            record.add_problem("hermes_addhooks", f"{spec!r} is no usable HookSpec.", "Only this one is left out.")
+        elif f"hermes_{spec.name}" in self.known_hooks:
+            record.add_problem("hermes_addhooks", f"there is a hook 'hermes_{spec.name}' already.")
+        else:
+            self.known_hooks |= {f"hermes_{spec.name}"}
+            self.added_hooks.append((record, spec))
 
     def _read_info(self, only: PluginRecord | None = None) -> None:
         found = self.implementations("hermes_plugin_info")
@@ -395,6 +430,10 @@ def _importer(module: str) -> Callable[[], Any]:
 
 def _caller(impl: Implementation) -> Callable[[], Any]:
     return lambda: impl.call({})
+
+
+def _lister(impl: Implementation) -> Callable[[], Any]:
+    return lambda: list(impl.call({}))
 
 
 def _is_optional(caller: pluggy.HookCaller, plugin: Any) -> bool:

@@ -16,6 +16,7 @@ from hermes_host.messages import Media, Message, Provenance, Text, ToolCall, Unk
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
+    from hermes_host.context import SessionContext, ToolContext
     from hermes_host.records import SearchHit, SessionInfo, SessionRecord
     from hermes_host.stream import ProviderEvent
 
@@ -27,8 +28,10 @@ __all__ = [
     "CheckResult",
     "Command",
     "Decision",
+    "Exchange",
     "Exited",
     "FileInfo",
+    "MemoryProvider",
     "ModelInfo",
     "ModelMiddleware",
     "ModelRequest",
@@ -39,6 +42,8 @@ __all__ = [
     "Questioner",
     "SessionStore",
     "SessionWriter",
+    "SkillFolder",
+    "SkillSource",
     "Terminal",
     "TerminalBackend",
     "TimeLimits",
@@ -160,8 +165,10 @@ class ToolOutput(msgspec.Struct, frozen=True, kw_only=True):
 class ToolMiddleware(Protocol):
     """Code around an approved tool call."""
 
-    async def __call__(self, call: ToolCall, call_next: Callable[[ToolCall], Awaitable[ToolOutput]]) -> ToolOutput:
-        """Make the call, by `call_next` or otherwise. Changed arguments are judged anew."""
+    async def __call__(
+        self, call: ToolCall, context: ToolContext, call_next: Callable[[ToolCall], Awaitable[ToolOutput]]
+    ) -> ToolOutput:
+        """Make the call, by `call_next` or otherwise. Changed arguments are judged anew. `context` is the tool's."""
         ...
 
 
@@ -223,6 +230,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     choices: tuple[str, ...] = ()
     timeout: float = 120.0
     """Seconds until the agent goes on without an answer."""
+    secret: bool = False
+    """The answer is not shown while it is typed and is kept nowhere; a surface that cannot hide it gives None."""
 
 
 @runtime_checkable
@@ -404,23 +413,86 @@ class SessionStore(Protocol):
         ...
 
     def list(self, *, limit: int = 50, source: str = "") -> Sequence[SessionInfo]:
-        """Newest first."""
+        """Newest first. Those of `hermes_host.records.BACKGROUND_SOURCES` only where `source` asks for them."""
         ...
 
     def search(self, query: str, *, limit: int = 20) -> Sequence[SearchHit]:
-        """Where the words of `query` occur, best first."""
+        """Where the words of `query` occur, best first; not in sessions of `BACKGROUND_SOURCES`. Never raises for
+        what is typed: operators that make no sense are words."""
         ...
 
     def fork(self, session_id: str, *, until: str = "") -> SessionWriter:
         """A new session with the records up to and including the record `until` (all of them when empty)."""
         ...
 
+    def restore(self, info: SessionInfo, records: Sequence[SessionRecord]) -> None:
+        """Bring in a conversation from elsewhere, whole, with the id, the times and the title it had.
+
+        Raises `SessionError` when there is one of that id, or when `info.id` is no session id; nothing is then changed.
+        """
+        ...
+
     def delete(self, session_id: str) -> None:
-        """Raises `NotFound`, or `SessionError` while it is written to."""
+        """Sessions forked from it stay, without a parent. Raises `NotFound`, or `SessionError` while it is in use."""
         ...
 
     def close(self) -> None:
         """Release it. May be called twice."""
+        ...
+
+
+# ----------------------------------------------------------------------------------------------- memory and skills
+
+
+class Exchange(msgspec.Struct, frozen=True, kw_only=True):
+    """What one turn added to a conversation."""
+
+    messages: tuple[Message, ...]
+    """From the user's message to the answer, with all tool calls and results."""
+    outcome: str
+    """One of the outcomes of `TurnFinished`."""
+    turn_id: str = ""
+
+
+class MemoryProvider(Protocol):
+    """What remembers across conversations. Only the methods its spec's `features` name are called.
+
+    Made once per process and used by many sessions at once. A method that fails or takes too long costs the
+    conversation nothing but what it would have given.
+    """
+
+    async def prompt_section(self, session: SessionContext) -> str:
+        """Text for the system prompt, which then stays as it is until compaction; empty for none. At most 5 s."""
+        ...
+
+    async def recall(self, message: Message, session: SessionContext) -> str:
+        """What the model should know beside this message of the user; it is stored and sent with it. At most 5 s."""
+        ...
+
+    async def observe(self, exchange: Exchange, session: SessionContext) -> None:
+        """A turn is over. Nobody waits for this; at the end of a session what still runs gets 10 s."""
+        ...
+
+    async def flush(
+        self, messages: Sequence[Message], session: SessionContext, reason: Literal["compaction", "reset", "exit"]
+    ) -> None:
+        """The model is about to lose sight of `messages`: keep what is worth keeping. At most 30 s."""
+        ...
+
+
+class SkillFolder(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a skill lies: an absolute path to a folder that holds `SKILL.md`."""
+
+    path: str
+    category: str = ""
+
+
+@runtime_checkable
+class SkillSource(Protocol):
+    """Skills in the format of agentskills.io, on this machine's file system."""
+
+    def folders(self) -> Sequence[SkillFolder]:
+        """The skills, without reading them. Empty where there are none; never raises for a missing folder."""
         ...
 
 

@@ -9,7 +9,10 @@ import msgspec
 from hermes_host.messages import Message
 from hermes_host.stream import Usage
 
-__all__ = ["SearchHit", "SessionInfo", "SessionRecord"]
+__all__ = ["BACKGROUND_SOURCES", "SearchHit", "SessionInfo", "SessionRecord"]
+
+BACKGROUND_SOURCES = frozenset({"batch", "learning", "subagent", "tool"})
+"""Surfaces whose conversations are work behind another one: kept and shown by name, left out of lists and searches."""
 
 
 class SessionInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -69,3 +72,5 @@ class SearchHit(msgspec.Struct, frozen=True, kw_only=True):
     role: str
     excerpt: str
     score: float = 0.0
+    time: float = 0.0
+    """When it was said, in seconds since the epoch; 0 where unknown."""

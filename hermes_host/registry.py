@@ -18,11 +18,13 @@ from hermes_host.specs import (
     CheckSpec,
     CommandSpec,
     FrontendSpec,
+    MemorySpec,
     MiddlewareSpec,
     PromptSectionSpec,
     ProviderSpec,
     ServiceSpec,
     SessionStoreSpec,
+    SkillSourceSpec,
     SlashCommandSpec,
     TerminalSpec,
     ToolsetSpec,
@@ -61,6 +63,8 @@ KINDS: dict[str, Kind] = {
     "toolsets": Kind("hermes_toolsets", ToolsetSpec, "toolset"),
     "terminals": Kind("hermes_terminals", TerminalSpec, "terminal backend"),
     "session_stores": Kind("hermes_session_stores", SessionStoreSpec, "session store"),
+    "memories": Kind("hermes_memories", MemorySpec, "memory"),
+    "skill_sources": Kind("hermes_skill_sources", SkillSourceSpec, "skill source"),
     "prompt_sections": Kind("hermes_prompt_sections", PromptSectionSpec, "prompt section"),
     "services": Kind("hermes_services", ServiceSpec, "service"),
     "middleware": Kind("hermes_middleware", MiddlewareSpec, "middleware"),
@@ -69,7 +73,8 @@ KINDS: dict[str, Kind] = {
     "frontends": Kind("hermes_frontends", FrontendSpec, "front end"),
     "checks": Kind("hermes_checks", CheckSpec, "check"),
 }
-"""The one table of what exists. Adding a kind is a row here, a hook and a spec."""
+"""The one table of what exists. Adding a kind is a row here, a hook and a spec; plugins add theirs to their host's
+copy of it by `hermes_addhooks`."""
 
 
 class Contribution(msgspec.Struct, Generic[S], frozen=True):
@@ -78,6 +83,8 @@ class Contribution(msgspec.Struct, Generic[S], frozen=True):
     kind: str
     spec: S
     record: PluginRecord
+    word: str = ""
+    """What one of its kind is called, where that is not in `KINDS`."""
 
     @property
     def plugin(self) -> str:
@@ -87,7 +94,7 @@ class Contribution(msgspec.Struct, Generic[S], frozen=True):
     @property
     def title(self) -> str:
         """What it is, for messages: `provider 'acme'`."""
-        return f"{KINDS[self.kind].word} {self.name!r}"
+        return f"{self.word or KINDS[self.kind].word} {self.name!r}"
 
     @property
     def name(self) -> str:
@@ -112,13 +119,18 @@ def fault_of(spec: Any, kind: Kind) -> str:
 
 
 def collect(
-    plugins: Plugins, kind: str, values: Callable[[str], Mapping[str, Any]], *, only: str = ""
+    plugins: Plugins,
+    kind: str,
+    values: Callable[[str], Mapping[str, Any]],
+    *,
+    only: str = "",
+    table: Kind | None = None,
 ) -> list[Contribution[Any]]:
     """Every usable spec of `kind`, of all plugins or of the one named `only`; faults become the plugin's problems.
 
-    `values(plugin)` gives the hook's arguments.
+    `values(plugin)` gives the hook's arguments; `table` describes a kind that is not in `KINDS`.
     """
-    table = KINDS[kind]
+    table = table or KINDS[kind]
     implementations = [impl for impl in plugins.implementations(table.hook) if only in ("", impl.record.name)]
     if not implementations:
         return []
@@ -131,7 +143,7 @@ def collect(
             if fault:
                 impl.record.add_problem(table.hook, fault, "Only this contribution is left out.")
             else:
-                found.append(Contribution(kind, spec, impl.record))
+                found.append(Contribution(kind, spec, impl.record, table.word))
         error = error or outcome.error
         if error is not None:
             impl.record.add_problem(table.hook, describe(error), "What it had not yet yielded is left out.")
@@ -162,8 +174,10 @@ def _collector(impl: Implementation, values: Mapping[str, Any]) -> Callable[[], 
 class Registry(Generic[S]):
     """The contributions of one kind, by name. Order: highest priority first, then name."""
 
-    def __init__(self, kind: str, contributions: Iterable[Contribution[S]], prefer: Sequence[str] = ()) -> None:
-        self.kind = KINDS[kind]
+    def __init__(
+        self, kind: str | Kind, contributions: Iterable[Contribution[S]] = (), prefer: Sequence[str] = ()
+    ) -> None:
+        self.kind = KINDS[kind] if isinstance(kind, str) else kind
         self._prefer = {name: len(prefer) - index for index, name in enumerate(prefer)}
         self._by_name: dict[str, Contribution[S]] = {}
         self._dropped: dict[str, list[Contribution[S]]] = {}

@@ -1,23 +1,26 @@
 """What plugins do for each other, as protocols: found by `await context.services.get(Protocol)`.
 
-The host offers `Conversations` and `Auxiliary` itself; the others come from plugins (`hermes_services`).
+The host offers `Conversations`, `Auxiliary` and `Credentials` itself, and the session store by its protocol
+(`hermes_host.protocols.SessionStore`); the others come from plugins (`hermes_services`). Of `PromptExpander` and
+`SlashCommands` every one that is offered is used, of the others the one with the highest priority.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import msgspec
 
 from hermes_host.stream import MessageEnded, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from hermes_host.agent.session import Session
     from hermes_host.context import SessionContext
     from hermes_host.messages import Message
     from hermes_host.protocols import ModelSettings
+    from hermes_host.specs import SlashCommandSpec
 
 __all__ = [
     "NOTICES",
@@ -25,8 +28,11 @@ __all__ = [
     "Auxiliary",
     "Catalog",
     "Conversations",
+    "Credentials",
+    "ModelCall",
     "ModelFacts",
     "PromptExpander",
+    "SlashCommands",
     "Spending",
 ]
 
@@ -36,6 +42,50 @@ class Conversations(Protocol):
 
     def session(self, session_id: str) -> Session | None:
         """The live session of that id, or None."""
+        ...
+
+    async def start(
+        self,
+        *,
+        model: str = "",
+        provider: str = "",
+        toolsets: Sequence[str] | None = None,
+        source: str = "cli",
+        directory: str = "",
+        title: str = "",
+        parent: str = "",
+        messages: Sequence[Message] = (),
+        memory: Literal["full", "read", "none"] = "full",
+        max_turns: int = 0,
+    ) -> Session:
+        """Begin a conversation of a plugin's own; whoever begins it closes it. Nobody can be asked in it.
+
+        `messages` are its past; `memory` says whether memories are read and told of it, only read, or left out;
+        `max_turns` replaces `agent.max_turns`. See `Host.start`.
+        """
+        ...
+
+
+class Credentials(Protocol):
+    """Secrets that plugins learn of only at run time, such as those a skill asks for. Offered by the host.
+
+    There is no way to read one here. `SessionContext.pass_environment` lets a session's commands see it.
+    """
+
+    def known(self, name: str) -> bool:
+        """Whether the environment or the user's `.env` has a value for it."""
+        ...
+
+    def set(self, name: str, value: str) -> None:
+        """Keep it in the user's `.env`. Raises `ConfigError` for a name or a value that cannot stand there."""
+        ...
+
+
+class SlashCommands(Protocol):
+    """Slash commands that are known only at run time, such as one for each skill. All that are offered are asked."""
+
+    async def commands(self, session: SessionContext) -> Sequence[SlashCommandSpec]:
+        """What can be used now. A command of the same name that a plugin declares wins."""
         ...
 
 
@@ -123,9 +173,31 @@ class Spending(msgspec.Struct, frozen=True, kw_only=True):
     unpriced: int = 0
 
 
+class ModelCall(msgspec.Struct, frozen=True, kw_only=True):
+    """One call of a model, as the ledger has it."""
+
+    time: float
+    """When it began, in seconds since the epoch."""
+    session_id: str
+    purpose: str
+    """`turn`, or the name of an auxiliary task."""
+    provider: str
+    model: str
+    outcome: str
+    """`ok`, `cancelled`, or the kind of the error."""
+    usage: Usage = Usage()
+    cost: float | None = None
+    """US dollars at the prices of that moment; None where they were not known."""
+    seconds: float = 0.0
+
+
 class Accounts(Protocol):
     """What model calls used and cost."""
 
     def of_session(self, session_id: str) -> Spending:
         """All calls of a session, auxiliary ones and retries included."""
+        ...
+
+    def calls(self, since: float, until: float) -> Iterator[ModelCall]:
+        """The calls that began between two moments (seconds since the epoch), oldest first."""
         ...

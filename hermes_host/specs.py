@@ -31,6 +31,8 @@ __all__ = [
     "CommandSpec",
     "Effect",
     "FrontendSpec",
+    "HookSpec",
+    "MemorySpec",
     "MiddlewareSpec",
     "PluginInfo",
     "PromptSectionSpec",
@@ -39,6 +41,7 @@ __all__ = [
     "SectionSpec",
     "ServiceSpec",
     "SessionStoreSpec",
+    "SkillSourceSpec",
     "SlashCommandSpec",
     "Spec",
     "TerminalSpec",
@@ -166,6 +169,35 @@ class SessionStoreSpec(msgspec.Struct, frozen=True, kw_only=True):
     priority: int = 0
 
 
+class MemorySpec(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that remembers across conversations. Target: `(context: PluginContext, spec) -> MemoryProvider`.
+
+    All memories are used, each for what its `features` name.
+    """
+
+    name: str
+    summary: str
+    target: str
+    features: frozenset[str]
+    """Of: `prompt` (a part of the system prompt), `recall` (words that ride on a message), `observe` (is told of every
+    turn), `flush` (is told before the model loses sight of messages)."""
+    order: int = 300
+    """Its place in the system prompt, as for `PromptSectionSpec`."""
+    priority: int = 0
+
+
+class SkillSourceSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """Skills that a plugin brings. Target: `(context: PluginContext, spec) -> SkillSource`, sync or async.
+
+    They are read where they lie and go away with the plugin; a skill of the same name in the user's own folder wins.
+    """
+
+    name: str
+    summary: str
+    target: str
+    priority: int = 0
+
+
 class PromptSectionSpec(msgspec.Struct, frozen=True, kw_only=True):
     """A part of the system prompt. Target: `async (context: PluginContext, session: Session) -> str`, empty for none.
 
@@ -193,6 +225,22 @@ class ServiceSpec(msgspec.Struct, frozen=True, kw_only=True):
     """The protocol it implements, as `"package.module:Protocol"`; one of `hermes_host.services` where that has it."""
     target: str
     priority: int = 0
+
+
+class HookSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """A contribution hook that a plugin brings for other plugins to implement.
+
+    What they yield is found in `context.registry(name)`. They mark theirs `@hookimpl(optionalhook=True)`, so that it
+    does no harm where the bringing plugin is not installed.
+    """
+
+    name: str
+    """The kind, in the plural, such as `skill_hubs`; the hook is then `hermes_skill_hubs`."""
+    summary: str
+    spec: str
+    """The target of the `msgspec.Struct` that is yielded; it has at least `name`, `summary`, `target`, `priority`."""
+    word: str
+    """The singular, for messages, such as `skill hub`."""
 
 
 class CommandSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -260,6 +308,9 @@ Spec = (
     | ToolsetSpec
     | TerminalSpec
     | SessionStoreSpec
+    | MemorySpec
+    | SkillSourceSpec
+    | HookSpec
     | PromptSectionSpec
     | ServiceSpec
     | CommandSpec

@@ -138,7 +138,7 @@ class Toolbox:
             await self._consent(wanted, tool, checked, context)
             return await self._execute(tool, checked, context)
 
-        return await chain_tool(self._middleware, execute)(call)
+        return await chain_tool(self._middleware, context, execute)(call)
 
     def _find(self, call: ToolCall) -> Contribution[ToolSpec]:
         tool = self._tools.get(call.name)

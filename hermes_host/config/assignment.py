@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args, get_origin
 
 from hermes_host.config.kinds import kind_at, union_parts
 from hermes_host.config.layers import lookup, scalar
-from hermes_host.config.original import ENVIRONMENT
 from hermes_host.config.paths import join_path, split_path
 from hermes_host.config.placeholders import is_placeholder, placeholder_name
 from hermes_host.config.secret import Secret
@@ -33,8 +32,8 @@ class Assignment(NamedTuple):
 
 def resolve_key(config: Config, key: str) -> str:
     """The setting or variable a person means: `TERMINAL_ENV` is `terminal.backend`, `x_api_key` is `X_API_KEY`."""
-    if key in ENVIRONMENT:
-        return ENVIRONMENT[key]
+    if key.isupper() and (path := config.path_of_variable(key)):
+        return path
     is_variable = re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", key) is not None
     if is_variable and not config.kinds(key) and _in_env_file(config, key.upper()):
         return key.upper()

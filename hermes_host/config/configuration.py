@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from hermes_host.config.layers import (
-    Layer,
-    Origin,
-    document_layer,
-    lookup,
-)
+from hermes_host.config.layers import Layer, Origin, document_layer, lookup, named_layer
 from hermes_host.config.original import FEATURES, REPLACED
 from hermes_host.config.paths import join_path, split_path
 from hermes_host.config.problems import Problem, nearest
@@ -42,6 +37,8 @@ _HOST_SECTIONS = {
     "platform_toolsets": "PlatformToolsets",
     "auxiliary": "Auxiliary",
 }
+_HOST_VARIABLES = frozenset({"HERMES_HOME", "HERMES_PLUGINS", "HERMES_STRICT", "HERMES_TRACE_PLUGINS"})
+"""Variables of the host itself that are no settings."""
 
 
 class Declaration:
@@ -52,6 +49,11 @@ class Declaration:
         self.plugin = plugin
         self.problem: Problem | None = None
         self._load = load
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the type has been loaded."""
+        return "kind" in self.__dict__
 
     @cached_property
     def kind(self) -> Any:
@@ -109,6 +111,7 @@ class Config:
 
     def _forget(self) -> None:
         self._layers: list[Layer] | None = None
+        self._variables: Mapping[str, str] = {}
         self._found: list[Problem] = []
         self._views: dict[str, View] = {}
         self._decoded: dict[tuple[str, int], tuple[Any, Decoded]] = {}
@@ -209,15 +212,50 @@ class Config:
         layers = [layer for layer, value in view.values if lookup(value, parts[1:]) is not None]
         return layers[passed] if passed < len(layers) else None
 
+    def path_of_variable(self, name: str) -> str:
+        """The dotted path of the setting an environment variable stands for; empty where there is none."""
+        from hermes_host.config.kinds import variables_of
+
+        for declaration in self.declarations:
+            for path, names in variables_of(declaration.kind).items():
+                if name in names:
+                    return join_path((declaration.section, *path))
+        return ""
+
     # --------------------------------------------------------------------------------------------- problems
 
     @property
     def problems(self) -> Sequence[Problem]:
         """Everything that is wrong with the files, the environment and the command line, all at once."""
+        return self._problems_of(self._declarations)
+
+    @property
+    def problems_at_hand(self) -> Sequence[Problem]:
+        """The same without the sections that nobody has set or looked at, whose types would have to be loaded.
+
+        Where a variable that begins with `HERMES_` may belong to one of them, they are loaded.
+        """
+        kinds = [each.kind for each in self.declarations if each.is_loaded and each.kind is not None]
+        if self._has_unknown_variables(kinds):
+            return self.problems
+        return self._problems_of({each.section for each in self.declarations if each.is_loaded})
+
+    def _has_unknown_variables(self, kinds: Sequence[Any]) -> bool:
+        self.layers  # noqa: B018 - reads the environment
+        names = {name for name in self._variables if name.startswith("HERMES_") and name not in _HOST_VARIABLES}
+        names = {name for name in names if not name.startswith("HERMES__")}
+        if not names:
+            return False
+        from hermes_host.config.kinds import variables_of
+
+        return not names <= {name for kind in kinds for found in variables_of(kind).values() for name in found}
+
+    def _problems_of(self, sections: Iterable[str]) -> Sequence[Problem]:
         problems = [*self.secrets.problems]
         layers = self.layers
         problems += self._found
-        names = list(dict.fromkeys(name for layer in layers for name in layer.data))
+        named = (name for name in sections if self._view(name).merged is not None)
+        names = list(dict.fromkeys((*(name for layer in layers for name in layer.data), *named)))
         for name in names:
             problems += self._view(name).problems
             if name not in self._declarations:
@@ -272,7 +310,7 @@ class Config:
 
     @property
     def layers(self) -> Sequence[Layer]:
-        """The layers, strongest first, the defaults left out."""
+        """The layers, strongest first; without the defaults and the variables that sections name themselves."""
         if self._layers is None:
             reading = Reading(self.home, self.environ, self.secrets)
             reading.read_file(self.file)
@@ -280,15 +318,25 @@ class Config:
                 reading.read_project(self.project, self.file)
             reading.read_environment()
             reading.read_overrides(self._overrides)
-            self._layers, self._found = reading.layers[::-1], reading.problems
+            self._layers, self._found, self._variables = reading.layers[::-1], reading.problems, reading.variables
         return self._layers
 
     def _view(self, name: str) -> View:
         if name not in self._views:
             from hermes_host.config.view import View
 
-            self._views[name] = View(name, self.layers, self.kinds(name), self.secrets)
+            kinds = self.kinds(name)
+            self._views[name] = View(name, self._layers_of(name, kinds), kinds, self.secrets)
         return self._views[name]
+
+    def _layers_of(self, name: str, kinds: Sequence[Any]) -> Sequence[Layer]:
+        """All layers for one section: its type says which variables belong to it."""
+        layers = self.layers
+        named = named_layer(name, kinds, self._variables) if kinds else None
+        if named is None:
+            return layers
+        above = sum(layer.origin in ("environment", "command line") for layer in layers)
+        return [*layers[:above], named, *layers[above:]]
 
     def _decode(self, name: str, kind: Any) -> Decoded:
         key = (name, id(kind))

@@ -28,6 +28,7 @@ __all__ = [
     "project_part",
     "struct_in",
     "union_parts",
+    "variables_of",
 ]
 
 Path = tuple[str, ...]
@@ -50,6 +51,8 @@ class Field(NamedTuple):
     """True when a plain value in place of the whole section means this field (`extra={"shorthand": True}`)."""
     aliases: tuple[str, ...]
     """Older names of the key (`extra={"aliases": ("old",)}`)."""
+    environment: tuple[str, ...]
+    """Variables that set it, the first one that is set counting (`extra={"environment": ("SOME_NAME",)}`)."""
 
 
 @cache
@@ -71,6 +74,7 @@ def fields_of(kind: Any) -> Mapping[str, Field]:
             extra.get("project") is True,
             extra.get("shorthand") is True,
             tuple(extra.get("aliases", ())),
+            tuple(extra.get("environment", ())),
         )
     return found
 
@@ -87,6 +91,22 @@ def struct_in(kind: Any) -> Any:
         return kind
     structs = [part for part in union_parts(kind) if is_struct(part)] if is_union(kind) else []
     return structs[0] if len(structs) == 1 else None
+
+
+@cache
+def variables_of(kind: Any) -> Mapping[Path, tuple[str, ...]]:
+    """The environment variables the settings of a section's type name, by the path below the section."""
+    return dict(_variables(kind, (), ()))
+
+
+def _variables(kind: Any, path: Path, inside: tuple[Any, ...]) -> Iterator[tuple[Path, tuple[str, ...]]]:
+    struct = struct_in(kind)
+    if struct is None or struct in inside:
+        return
+    for field in fields_of(struct).values():
+        if field.environment:
+            yield (*path, field.name), field.environment
+        yield from _variables(field.type, (*path, field.name), (*inside, struct))
 
 
 def normalise(value: Any, kind: Any) -> Any:

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from hermes_host.config.original import ENVIRONMENT
 from hermes_host.config.paths import split_path
 
 if TYPE_CHECKING:
     from hermes_host.config.document import Document
 
-__all__ = ["Layer", "Origin", "document_layer", "environment_layers", "lookup", "merge", "override_layer", "scalar"]
+__all__ = [
+    "Layer",
+    "Origin",
+    "document_layer",
+    "environment_layers",
+    "lookup",
+    "merge",
+    "named_layer",
+    "override_layer",
+    "scalar",
+]
 
 Origin = Literal["default", "file", "project", "environment", "command line"]
 Path = tuple[str, ...]
@@ -61,10 +70,7 @@ def document_layer(origin: Origin, document: Document, *, placeholders: bool) ->
 
 
 def environment_layers(environ: Mapping[str, str]) -> Iterator[Layer]:
-    """The layers of the environment, weakest first: the original's own names, `HERMES__SECTION`, then deeper ones."""
-    own = {tuple(path.split(".")): name for name, path in ENVIRONMENT.items() if environ.get(name)}
-    if own:
-        yield _layer("environment", {path: (environ[name], name) for path, name in own.items()})
+    """The layers of the variables that spell out a path, weakest first: `HERMES__SECTION`, then deeper ones."""
     found: dict[int, dict[Path, tuple[str, str]]] = {}
     for name in sorted(environ):
         if name.startswith(_PREFIX):
@@ -73,6 +79,22 @@ def environment_layers(environ: Mapping[str, str]) -> Iterator[Layer]:
                 found.setdefault(len(path), {})[path] = (environ[name], name)
     for depth in sorted(found):
         yield _layer("environment", found[depth])
+
+
+def named_layer(section: str, kinds: Iterable[Any], environ: Mapping[str, str]) -> Layer | None:
+    """The layer of the variables that a section's types name for their settings; None where none of them is set.
+
+    The weakest of the environment. An empty variable counts as not set.
+    """
+    from hermes_host.config.kinds import variables_of
+
+    found: dict[Path, tuple[str, str]] = {}
+    for kind in kinds:
+        for path, names in variables_of(kind).items():
+            name = next((name for name in names if environ.get(name, "").strip()), "")
+            if name:
+                found[section, *path] = (environ[name].strip(), name)
+    return _layer("environment", found) if found else None
 
 
 def override_layer(overrides: Mapping[str, Any]) -> Layer:

@@ -1,20 +1,10 @@
-"""Names that Hermes Agent's users have on disk and in their environment: data, no behaviour."""
+"""Names that Hermes Agent's users have on disk: data, no behaviour."""
 
 from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["ENVIRONMENT", "FEATURES", "REPLACED"]
-
-ENVIRONMENT: Final = {
-    "HERMES_INFERENCE_PROVIDER": "model.provider",
-    "HERMES_MODEL": "model.default",
-    "HERMES_MAX_ITERATIONS": "agent.max_turns",
-    "TERMINAL_ENV": "terminal.backend",
-    "TERMINAL_CWD": "terminal.cwd",
-    "TERMINAL_TIMEOUT": "terminal.timeout",
-}
-"""Environment variables with names of their own, and the settings they stand for."""
+__all__ = ["FEATURES", "REPLACED"]
 
 FEATURES: Final = {
     "_config_version": "the format of this file",

@@ -26,6 +26,8 @@ class Reading:
     def __init__(self, home: Path, environ: Mapping[str, str], secrets: Secrets) -> None:
         self.layers: list[Layer] = []
         self.problems: list[Problem] = []
+        self.variables: Mapping[str, str] = environ
+        """The environment, after `read_environment` with `.env` over it."""
         self._home = home
         self._environ = environ
         self._secrets = secrets
@@ -71,7 +73,8 @@ class Reading:
     def read_environment(self) -> None:
         """The process environment, with `.env` over it."""
         in_file = {name: value for name, value in self._secrets.variables.items() if value}
-        self.layers += environment_layers({**self._environ, **in_file})
+        self.variables = {**self._environ, **in_file}
+        self.layers += environment_layers(self.variables)
 
     def read_overrides(self, overrides: Mapping[str, Any]) -> None:
         """The command line."""

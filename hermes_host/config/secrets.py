@@ -57,6 +57,10 @@ class Secrets:
         """The value, empty where it is not set."""
         return self._values.get(name) or self._environ.get(name, "")
 
+    def known(self, name: str) -> bool:
+        """Whether there is a value for it."""
+        return bool(self.get(name))
+
     def origin(self, name: str) -> str:
         """Where the value comes from: `.env`, `environment`, or an empty string where it is not set."""
         if self._values.get(name):

@@ -29,10 +29,16 @@ class ModelSection(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Meta(
             description="The model, as the provider names it; `provider:model` names both.",
-            extra={"shorthand": True, "aliases": ("model",), **_PROJECT},
+            extra={"shorthand": True, "aliases": ("model",), "environment": ("HERMES_MODEL",), **_PROJECT},
         ),
     ] = ""
-    provider: Annotated[str, Meta(description="The provider; empty or `auto`: the first one that can be used.")] = ""
+    provider: Annotated[
+        str,
+        Meta(
+            description="The provider; empty or `auto`: the first one that can be used.",
+            extra={"environment": ("HERMES_INFERENCE_PROVIDER",)},
+        ),
+    ] = ""
     base_url: Annotated[
         str, Meta(description="The address of an endpoint that speaks chat completions, up to /v1.")
     ] = ""
@@ -44,7 +50,14 @@ class ModelSection(msgspec.Struct, frozen=True, kw_only=True):
 class AgentSection(msgspec.Struct, frozen=True, kw_only=True):
     """How a turn runs."""
 
-    max_turns: Annotated[int, Meta(description="Model requests in one turn.", ge=1, extra=_PROJECT)] = 90
+    max_turns: Annotated[
+        int,
+        Meta(
+            description="Model requests in one turn.",
+            ge=1,
+            extra={"environment": ("HERMES_MAX_ITERATIONS",), **_PROJECT},
+        ),
+    ] = 90
     deadline: Annotated[
         float, Meta(description="Seconds one turn may take, with all retries; 0: no limit.", ge=0, extra=_PROJECT)
     ] = 0.0
@@ -59,10 +72,23 @@ class TerminalSection(msgspec.Struct, frozen=True, kw_only=True):
     """Where commands run."""
 
     backend: Annotated[
-        str, Meta(description="The terminal backend; see `hermes tools`.", extra={"aliases": ("env_type",)})
+        str,
+        Meta(
+            description="The terminal backend; see `hermes tools`.",
+            extra={"aliases": ("env_type",), "environment": ("TERMINAL_ENV",)},
+        ),
     ] = "local"
-    cwd: Annotated[str, Meta(description="Where commands start; `.` is the directory hermes was started in.")] = "."
-    timeout: Annotated[float, Meta(description="Seconds a command may run.", gt=0, extra=_PROJECT)] = 180.0
+    cwd: Annotated[
+        str,
+        Meta(
+            description="Where commands start; `.` is the directory hermes was started in.",
+            extra={"environment": ("TERMINAL_CWD",)},
+        ),
+    ] = "."
+    timeout: Annotated[
+        float,
+        Meta(description="Seconds a command may run.", gt=0, extra={"environment": ("TERMINAL_TIMEOUT",), **_PROJECT}),
+    ] = 180.0
     env_passthrough: Annotated[
         list[str], Meta(description="Names of environment variables that commands may see besides the harmless ones.")
     ] = []

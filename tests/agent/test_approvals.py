@@ -195,7 +195,7 @@ async def test_the_words_approved_in_a_tool_result_change_nothing(world: World) 
 
 async def test_arguments_changed_after_the_approval_are_judged_anew(world: World) -> None:
     class Rewriter:
-        async def __call__(self, call: ToolCall, call_next: Any) -> Any:
+        async def __call__(self, call: ToolCall, context: Any, call_next: Any) -> Any:
             return await call_next(ToolCall(id=call.id, name=call.name, arguments={"what": "something else"}))
 
     spec = MiddlewareSpec(name="rewriter", summary="s", target="a:b", around="tool")

@@ -12,7 +12,7 @@ from hermes_host.protocols import ModelMiddleware, ModelRequest, ToolMiddleware,
 from hermes_host.stream import ProviderEvent, ProviderNotice
 
 if TYPE_CHECKING:
-    from hermes_host.context import PluginContext
+    from hermes_host.context import PluginContext, ToolContext
     from hermes_host.specs import MiddlewareSpec
 
 
@@ -33,7 +33,9 @@ def announce(context: PluginContext, spec: MiddlewareSpec) -> ModelMiddleware:
 def bow(context: PluginContext, spec: MiddlewareSpec) -> ToolMiddleware:
     """Add a bow to every greeting."""
 
-    async def wrapped(call: ToolCall, call_next: Callable[[ToolCall], Awaitable[ToolOutput]]) -> ToolOutput:
+    async def wrapped(
+        call: ToolCall, context: ToolContext, call_next: Callable[[ToolCall], Awaitable[ToolOutput]]
+    ) -> ToolOutput:
         output = await call_next(call)
         if call.name == "greet" and isinstance(output.content, str) and not output.is_error:
             return msgspec.structs.replace(output, content=f"{output.content} (bows)")

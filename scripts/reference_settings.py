@@ -59,7 +59,7 @@ def _rows(kind: type[msgspec.Struct], prefix: str) -> Iterator[str]:
     docstrings = _field_docstrings(kind)
     for field in msgspec.structs.fields(kind):
         bare, description = _unwrapped(hints[field.name])
-        text = _cell(description or docstrings.get(field.name, ""))
+        text = _cell(description or docstrings.get(field.name, "")) + _variables(hints[field.name])
         name = f"{prefix}{field.encode_name}"
         struct, path = _struct_inside(bare)
         if struct is None:
@@ -77,6 +77,13 @@ def _unwrapped(hint: Any) -> tuple[Any, str]:
     bare, *notes = typing.get_args(hint)
     found = [note.description for note in notes if isinstance(note, msgspec.Meta) and note.description]
     return bare, " ".join(found[0].split()) if found else ""
+
+
+def _variables(hint: Any) -> str:
+    """The environment variables that set a setting, in words."""
+    notes = typing.get_args(hint)[1:] if typing.get_origin(hint) is typing.Annotated else ()
+    names = [name for note in notes for name in (getattr(note, "extra", None) or {}).get("environment", ())]
+    return f" Variable: {', '.join(f'`{name}`' for name in names)}." if names else ""
 
 
 def _struct_inside(kind: Any) -> tuple[type[msgspec.Struct] | None, str]:

@@ -54,7 +54,7 @@ class Application:
 
     def report_problems(self) -> None:
         """Say on standard error, one line for each, what is wrong with plugins and settings; errors first."""
-        faults = sorted(self.host.config.problems, key=lambda fault: fault.level != "error")
+        faults = sorted(self.host.config.problems_at_hand, key=lambda fault: fault.level != "error")
         lines = [problem.line() for problem in self.host.plugins.problems]
         lines += [fault.line() for fault in faults[:_FAULTS_SHOWN]]
         if len(faults) > _FAULTS_SHOWN:

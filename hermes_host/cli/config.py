@@ -54,13 +54,16 @@ def show(host: Host, section: str, everything: bool, origins: bool, as_json: boo
     if not section:
         rows += secrets_set(host.config)
     if as_json:
-        print_json([{"path": row.path, "value": row.value, "origin": row.origin, "where": row.where} for row in rows])
+        print_json(rows)
         return
     if not rows:
         click.echo(f"Every setting has its default; {host.config.file} sets nothing. All of them: --all")
     else:
-        shown = [(row.path, _text(row.value), (origins and row.where) or row.origin) for row in rows]
-        print_table(("setting", "value", "origin"), shown)
+        shown = [
+            (row.path, _text(row.value), (origins and row.where) or row.origin, " ".join(row.environment))
+            for row in rows
+        ]
+        print_table(("setting", "value", "origin", "variable"), shown)
     _mention_problems(host)
 
 
@@ -128,8 +131,11 @@ def schema(host: Host, as_json: bool) -> None:
         return
     from hermes_host.config.listing import known_settings
 
-    rows = [(row.path, row.expected, _text(row.default), row.description) for row in known_settings(host.config)]
-    print_table(("setting", "type", "default", "what it is for"), rows)
+    rows = [
+        (row.path, row.expected, _text(row.default), " ".join(row.environment), row.description)
+        for row in known_settings(host.config)
+    ]
+    print_table(("setting", "type", "default", "variable", "what it is for"), rows)
 
 
 @config.command(epilog="Example: less $(hermes config path)")

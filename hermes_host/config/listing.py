@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hermes_host.config.kinds import default_of, describe, expected, fields_of, struct_in
+from hermes_host.config.kinds import default_of, describe, expected, fields_of, struct_in, variables_of
 from hermes_host.config.paths import join_path
 from hermes_host.config.placeholders import is_placeholder
 from hermes_host.config.schema import description_of, plain
@@ -30,6 +30,8 @@ class Setting:
     origin: str
     where: str
     """The file and line, or the variable; empty for a default."""
+    environment: tuple[str, ...] = ()
+    """The variables that are made to set it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class KnownSetting:
     default: Any
     description: str
     plugin: str
+    environment: tuple[str, ...] = ()
+    """The variables that are made to set it."""
 
 
 def settings(config: Config, section: str = "") -> Iterator[Setting]:
@@ -53,10 +57,12 @@ def settings(config: Config, section: str = "") -> Iterator[Setting]:
     for name in names:
         kinds = config.kinds(name)
         values = [config.section(name, kind) for kind in kinds] if kinds else [config.raw(name)]
+        variables = {(name, *path): found for kind in kinds for path, found in variables_of(kind).items()}
         for value in values:
             for path, leaf in leaves(value, (name,)):
                 dotted = join_path(path)
-                yield Setting(dotted, masked(path, leaf), config.origin(dotted), config.where(dotted))
+                origin, where = config.origin(dotted), config.where(dotted)
+                yield Setting(dotted, masked(path, leaf), origin, where, variables.get(path, ()))
 
 
 def secrets_set(config: Config) -> Iterator[Setting]:
@@ -85,7 +91,8 @@ def _known(kind: Any, path: Path, plugin: str) -> Iterator[KnownSetting]:
             yield from _known(field.type, (*path, field.name), plugin)
             continue
         text = description_of(struct, field)
-        yield KnownSetting(join_path((*path, field.name)), expected(field.type), plain(field.default), text, plugin)
+        dotted, default = join_path((*path, field.name)), plain(field.default)
+        yield KnownSetting(dotted, expected(field.type), default, text, plugin, field.environment)
 
 
 def leaves(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:

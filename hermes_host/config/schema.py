@@ -23,7 +23,10 @@ __all__ = ["description_of", "json_schema", "plain"]
 
 
 def json_schema(config: Config) -> dict[str, Any]:
-    """The JSON schema (2020-12) of config.yaml with all declared sections."""
+    """The JSON schema (2020-12) of config.yaml with all declared sections.
+
+    `x-environment` lists the variables that set a setting.
+    """
     properties: dict[str, Any] = {}
     for declaration in config.declarations:
         if declaration.kind is None:
@@ -65,6 +68,8 @@ def _object(struct: Any, nullable: bool, inside: tuple[Any, ...]) -> dict[str, A
             properties[field.name]["description"] = text
         if not field.required and not mentions_secret(field.type):
             properties[field.name]["default"] = plain(field.default)
+        if field.environment:
+            properties[field.name]["x-environment"] = list(field.environment)
     schema: dict[str, Any] = {"type": "object", "properties": properties}
     short = next((field.name for field in fields.values() if field.shorthand), None)
     if short is not None:

@@ -114,7 +114,15 @@ def test_a_setting_is_set_shown_and_unset(process: Any, home: Path) -> None:
     assert (home / "config.yaml").read_text(encoding="utf-8") == "agent:\n  max_turns: 40\n"
     rows = json.loads(process("show", "--json").stdout)
     where = f"{home / 'config.yaml'}, line 2"
-    assert rows == [{"path": "agent.max_turns", "value": 40, "origin": "file", "where": where}]
+    assert rows == [
+        {
+            "path": "agent.max_turns",
+            "value": 40,
+            "origin": "file",
+            "where": where,
+            "environment": ["HERMES_MAX_ITERATIONS"],
+        }
+    ]
     assert where in process("show", "agent", "--origins").stdout
     process("unset", "agent.max_turns")
     assert json.loads(process("get", "agent.max_turns", "--json").stdout) == {
@@ -162,6 +170,15 @@ def test_mistakes_are_refused_with_the_way_out(hermes: Any, home: Path) -> None:
 def test_an_environment_variable_that_wins_is_mentioned(hermes: Any) -> None:
     outcome = hermes("set", "terminal.timeout", "5", TERMINAL_TIMEOUT="9")
     assert "$TERMINAL_TIMEOUT" in outcome.stderr
+
+
+def test_a_variable_that_cannot_be_used_is_named_and_nothing_else_suffers(hermes: Any) -> None:
+    outcome = hermes("check", code=1, HERMES_MAX_ITERATIONS="soon", TERMINAL_TIMEOUT="9")
+    assert "agent.max_turns ($HERMES_MAX_ITERATIONS): Expected a whole number" in outcome.stdout
+    shown = hermes("show", "terminal", HERMES_MAX_ITERATIONS="soon", TERMINAL_TIMEOUT="9").stdout
+    row = next(line.split() for line in shown.splitlines() if line.startswith("terminal.timeout"))
+    assert row == ["terminal.timeout", "9.0", "environment", "TERMINAL_TIMEOUT"]
+    assert "TERMINAL_TIMEOUT" in hermes("schema").stdout
 
 
 @pytest.mark.parametrize("value", [CANARY, "with 'quotes' \"both\" # and $HOME\nand lines \\", "  spaces  "])

@@ -14,6 +14,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from hermes_host.errors import ConfigError
+from hermes_host.protocols import TimeLimits
 
 if TYPE_CHECKING:
     import ssl
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Client", "transport_errors"]
 
 _KEEP_ALIVE_SECONDS = 60.0
+_OWN = TimeLimits()
 
 
 class Client:
@@ -48,12 +50,17 @@ class Client:
     async def _sdk(self) -> openai.AsyncOpenAI:
         return await asyncio.shield(asyncio.wrap_future(self._made))
 
-    async def post(self, path: str, body: bytes, *, timeout: float | None) -> httpx2.Response:
-        """Send a request once; gives the answer with its body unread. Raises what `failures` knows."""
+    async def post(
+        self, path: str, body: bytes, *, timeout: float | None, limits: TimeLimits = _OWN
+    ) -> httpx2.Response:
+        """Send a request once; gives the answer with its body unread. Raises what `failures` knows.
+
+        `limits` bound its stages in place of the settings, `timeout` each of them.
+        """
         sdk = await self._sdk()
         import httpx2
 
-        options: Any = {"headers": {"Accept": "text/event-stream"}, "timeout": self._timeout(timeout)}
+        options: Any = {"headers": {"Accept": "text/event-stream"}, "timeout": self._timeout(timeout, limits)}
         return await sdk.post(path, content=body, cast_to=httpx2.Response, options=options, stream=True)
 
     async def get(self, path: str) -> bytes:
@@ -61,7 +68,7 @@ class Client:
         sdk = await self._sdk()
         import httpx2
 
-        options: Any = {"timeout": self._timeout(None)}
+        options: Any = {"timeout": self._timeout(None, _OWN)}
         response = await sdk.get(path, cast_to=httpx2.Response, options=options)
         return response.content
 
@@ -70,16 +77,20 @@ class Client:
         if self._made.done() and self._made.exception() is None:
             await self._made.result().close()
 
-    def _timeout(self, limit: float | None) -> httpx2.Timeout:
+    def _timeout(self, whole: float | None, limits: TimeLimits) -> httpx2.Timeout:
         import httpx2
 
+        def within(limit: float | None, own: float) -> float:
+            return min(own if limit is None else limit, longest)
+
         endpoint = self._access.endpoint
-        longest = float("inf") if limit is None else max(0.001, limit)
+        longest = float("inf") if whole is None else max(0.001, whole)
+        connect = within(limits.connect, endpoint.connect_timeout)
         return httpx2.Timeout(
-            connect=min(endpoint.connect_timeout, longest),
-            read=min(endpoint.read_timeout, longest),
-            write=min(endpoint.write_timeout, longest),
-            pool=min(endpoint.connect_timeout, longest),
+            connect=connect,
+            read=within(limits.read, endpoint.read_timeout),
+            write=within(limits.write, endpoint.write_timeout),
+            pool=connect,
         )
 
 

@@ -11,6 +11,8 @@ from hermes_compatible.failures import failed_answer, failed_in_stream, without_
 from hermes_host.errors import BadRequest, ConnectionLost, ContentRefused, Overloaded, ProviderError, RateLimited
 
 if TYPE_CHECKING:
+    import httpx2
+
     from hermes_openai.endpoint import Access
 
 __all__ = ["failed_response", "request_failure"]
@@ -125,18 +127,38 @@ def _transport_failure(access: Access, error: Exception, *, partial: bool) -> Pr
         cause = cause.__cause__
     if isinstance(cause, httpx2.ConnectTimeout | httpx2.PoolTimeout):
         return ConnectionLost(
-            f"{endpoint.base_url} did not accept a connection within {endpoint.connect_timeout:g} s.", partial=partial
+            f"{endpoint.base_url} did not accept a connection within {_limit(cause, 'connect'):g} s.", partial=partial
+        )
+    if isinstance(cause, httpx2.WriteTimeout):
+        limit = _limit(cause, "write")
+        return ConnectionLost(
+            f"{endpoint.provider} took no more of the request for {limit:g} s.",
+            remedy=_setting("write_timeout", limit, endpoint.write_timeout),
+            partial=partial,
         )
     if isinstance(cause, httpx2.TimeoutException):
+        limit = _limit(cause, "read")
         return ConnectionLost(
-            f"{endpoint.provider} was silent for too long ({type(cause).__name__}).",
-            remedy="openai.read_timeout sets the limit.",
+            f"{endpoint.provider} was silent for {limit:g} s.",
+            remedy=_setting("read_timeout", limit, endpoint.read_timeout),
             partial=partial,
         )
     reason = _reason(access, cause)
     if isinstance(cause, httpx2.ConnectError):
         return ConnectionLost(f"{endpoint.base_url} cannot be reached: {reason}.", partial=partial)
     return ConnectionLost(f"The connection to {endpoint.provider} broke: {reason}.", partial=partial)
+
+
+def _limit(error: httpx2.RequestError, stage: str) -> float:
+    """The seconds that the failed request allowed for a stage."""
+    return float(error.request.extensions.get("timeout", {}).get(stage) or 0.0)
+
+
+def _setting(name: str, limit: float, own: float) -> str:
+    """What sets a limit: the plugin's setting, where the request did not bring a shorter or longer one."""
+    return (
+        f"openai.{name} sets the limit." if limit == own else f"The request's own limit, as resilience.{name} sets it."
+    )
 
 
 def _reason(access: Access, error: BaseException) -> str:

@@ -51,7 +51,10 @@ class OpenAIProvider:
         return f"<OpenAIProvider {self.access.endpoint.provider} at {self.access.endpoint.base_url}>"
 
     async def stream(self, request: ModelRequest) -> AsyncIterator[ProviderEvent]:
-        """The answer as it comes. `request.timeout` bounds each wait and the whole. No request is sent twice."""
+        """The answer as it comes. `request.timeout` bounds each wait and the whole, `request.limits` each wait.
+
+        No request is sent twice.
+        """
         deadline = None if request.timeout is None else time.monotonic() + request.timeout
         answer: Answer | ResponsesAnswer
         if self.access.speaks_chat(request.model, tools=bool(request.tools)):
@@ -62,7 +65,7 @@ class OpenAIProvider:
             path, body = "/responses", self._responses.build(request)
         response: httpx2.Response | None = None
         try:
-            response = await self._client.post(path, body, timeout=request.timeout)
+            response = await self._client.post(path, body, timeout=request.timeout, limits=request.limits)
             async with aclosing(_pieces(response)) as pieces:
                 async for piece in pieces:
                     for event in answer.feed(piece):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from hermes_host.protocols import CheckResult
 from hermes_host.services import Catalog, Conversations
 from hermes_resilience.candidates import Candidate, read_candidates
-from hermes_resilience.settings import SmartModelRouting, read_settings
+from hermes_resilience.settings import Settings, SmartModelRouting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -29,8 +29,8 @@ class _KnowsProviders(Protocol):
 
 async def settings(context: PluginContext) -> Iterable[CheckResult]:
     """What of the fallback models, pools and routes cannot be used, and why."""
-    own, faults = read_settings(context)
-    results = [_warning("environment", fault, "Correct or unset the variable.") for fault in faults]
+    own = context.section(Settings, "resilience")
+    results: list[CheckResult] = []
     pools: Mapping[str, Sequence[str]] = context.section(dict, "credential_pools")
     written = dict(_written(context, own.fallback_models))
     host = await context.services.find(Conversations)

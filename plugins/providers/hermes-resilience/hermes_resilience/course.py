@@ -100,6 +100,7 @@ class Course:
             model=self._candidate.model,
             credential=self._credential,
             timeout=self.left(),
+            limits=self._state.limits(self._asked),
             stream=self._asked.stream and not self._garbled,
         )
 

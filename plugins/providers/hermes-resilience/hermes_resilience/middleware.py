@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import TYPE_CHECKING, Any, cast
 
 from hermes_host.errors import ConnectionLost, ContentRefused, HermesError, InvalidResponse
@@ -13,7 +12,7 @@ from hermes_resilience import notices
 from hermes_resilience.course import Course
 from hermes_resilience.replay import Replay, Shown, shown_by
 from hermes_resilience.retries import EmptyAnswer
-from hermes_resilience.settings import SmartModelRouting, read_settings
+from hermes_resilience.settings import Settings, SmartModelRouting
 from hermes_resilience.stalls import Watch
 from hermes_resilience.state import State
 
@@ -27,17 +26,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Resilience", "connect"]
 
-log = logging.getLogger(__name__)
-
 
 def connect(context: PluginContext, spec: MiddlewareSpec) -> Resilience:
-    """The middleware under the settings and the environment as they are now."""
-    settings, faults = read_settings(context)
-    for fault in faults:
-        log.warning("%s", fault)
+    """The middleware under the settings as they are now."""
     return Resilience(
         State(
-            settings,
+            context.section(Settings, "resilience"),
             fallback_model=context.section(object, "fallback_model"),
             auxiliary_fallbacks=context.section(dict, "auxiliary_fallbacks"),
             credential_pools=context.section(dict, "credential_pools"),

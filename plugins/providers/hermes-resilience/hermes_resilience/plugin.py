@@ -5,18 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hermes_host import hookimpl
-from hermes_host.specs import CheckSpec, MiddlewareSpec, PluginInfo, SecretSpec, SectionSpec
+from hermes_host.specs import CheckSpec, MiddlewareSpec, PluginInfo, SectionSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-VARIABLES = {
-    "HERMES_API_TIMEOUT": "total_timeout",
-    "HERMES_STREAM_READ_TIMEOUT": "read_timeout",
-    "HERMES_STREAM_RETRIES": "retries",
-    "HERMES_STREAM_STALE_TIMEOUT": "stale_timeout",
-}
-"""Environment variables, and the settings of the section `resilience` they stand for."""
 
 _SETTINGS = "hermes_resilience.settings"
 
@@ -31,10 +23,6 @@ def hermes_plugin_info() -> PluginInfo:
             SectionSpec(name="auxiliary_fallbacks", target=f"{_SETTINGS}:AuxiliaryFallbacks"),
             SectionSpec(name="credential_pools", target=f"{_SETTINGS}:CredentialPools"),
             SectionSpec(name="smart_model_routing", target=f"{_SETTINGS}:SmartModelRouting"),
-        ),
-        # No secrets, but a plugin sees no variable that it does not declare.
-        secrets=tuple(
-            SecretSpec(name=name, summary=f"Overrides resilience.{setting}") for name, setting in VARIABLES.items()
         ),
     )
 

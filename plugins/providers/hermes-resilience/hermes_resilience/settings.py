@@ -1,20 +1,13 @@
-"""The plugin's sections of config.yaml, and the environment variables that override them."""
+"""The plugin's sections of config.yaml."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
-from hermes_resilience.plugin import VARIABLES
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from hermes_host.context import PluginContext
-
-__all__ = ["AuxiliaryFallbacks", "CredentialPools", "FallbackModel", "Settings", "SmartModelRouting", "read_settings"]
+__all__ = ["AuxiliaryFallbacks", "CredentialPools", "FallbackModel", "Settings", "SmartModelRouting"]
 
 _CANDIDATE = "`provider:model`, or a mapping with provider, model and, for a key of its own, api_key_env"
 
@@ -23,18 +16,47 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How long a model call may take, how often it is repeated, and who is asked instead."""
 
     total_timeout: Annotated[
-        float, Meta(description="Seconds one model call may take, with all its retries and fallbacks.", gt=0)
+        float,
+        Meta(
+            description="Seconds one model call may take, with all its retries and fallbacks.",
+            gt=0,
+            extra={"environment": ("HERMES_API_TIMEOUT",)},
+        ),
     ] = 1800.0
+    connect_timeout: Annotated[
+        float, Meta(description="Seconds until a connection must stand; 0: the provider's own limit.", ge=0)
+    ] = 0.0
+    write_timeout: Annotated[
+        float, Meta(description="Seconds until more of a request must be accepted; 0: the provider's own limit.", ge=0)
+    ] = 0.0
+    read_timeout: Annotated[
+        float,
+        Meta(
+            description="Seconds without a single byte after which a connection is given up; 0: the provider's own"
+            " limit. The two limits below allow at least as much.",
+            ge=0,
+            extra={"environment": ("HERMES_STREAM_READ_TIMEOUT",)},
+        ),
+    ] = 0.0
     first_event_timeout: Annotated[
         float, Meta(description="Seconds until an answer must begin; models may think and load in silence.", gt=0)
     ] = 600.0
     stale_timeout: Annotated[
-        float, Meta(description="Seconds of silence after which an answer that has begun is cut off.", gt=0)
+        float,
+        Meta(
+            description="Seconds of silence after which an answer that has begun is cut off.",
+            gt=0,
+            extra={"environment": ("HERMES_STREAM_STALE_TIMEOUT",)},
+        ),
     ] = 180.0
-    read_timeout: Annotated[
-        float, Meta(description="Seconds of silence that are allowed in any case, whatever the two limits above.", ge=0)
-    ] = 60.0
-    retries: Annotated[int, Meta(description="How often a failed request is repeated; 0: never.", ge=0)] = 2
+    retries: Annotated[
+        int,
+        Meta(
+            description="How often a failed request is repeated; 0: never.",
+            ge=0,
+            extra={"environment": ("HERMES_STREAM_RETRIES",)},
+        ),
+    ] = 2
     backoff: Annotated[
         float, Meta(description="The longest wait before the first retry in seconds; it doubles each time.", ge=0)
     ] = 2.0
@@ -79,21 +101,3 @@ class SmartModelRouting(msgspec.Struct, frozen=True, kw_only=True):
         int, Meta(description="Messages in a conversation, beyond which it stays with its model.", ge=1)
     ] = 5
     cheap_model: Annotated[dict[str, str] | str, Meta(description=f"The cheaper model: {_CANDIDATE}.")] = ""
-
-
-def read_settings(context: PluginContext) -> tuple[Settings, Sequence[str]]:
-    """The settings in force, and a sentence for each environment variable whose value cannot be used."""
-    settings = context.section(Settings, "resilience")
-    faults = []
-    for variable, field in VARIABLES.items():
-        text = context.secret(variable).strip()
-        if not text:
-            continue
-        try:
-            checked = msgspec.convert({field: text}, Settings, strict=False)
-        except msgspec.ValidationError as error:
-            reason = str(error).partition(" - at ")[0]
-            faults.append(f"{variable} is {text[:40]!r} and is not used: {reason}.")
-        else:
-            settings = msgspec.structs.replace(settings, **{field: getattr(checked, field)})
-    return settings, faults

@@ -6,6 +6,7 @@ import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from hermes_host.protocols import TimeLimits
 from hermes_resilience.candidates import Candidate, read_candidates
 from hermes_resilience.cooldowns import Clock, Cooldowns
 from hermes_resilience.credentials import Pools
@@ -40,6 +41,11 @@ class State:
         """The arguments are the plugin's sections; `clock` measures the pauses of models and keys, in seconds."""
         self.settings = settings or Settings()
         self.retries = Retries(self.settings)
+        self._limits = TimeLimits(
+            connect=self.settings.connect_timeout or None,
+            read=self.settings.read_timeout or None,
+            write=self.settings.write_timeout or None,
+        )
         self.cooldowns = Cooldowns(self.settings.cooldown, self.settings.cooldown_limit, clock)
         self.pools = Pools(credential_pools or {}, self.cooldowns)
         self._fallbacks = (
@@ -51,6 +57,17 @@ class State:
         cheap = read_candidates(self._routing.cheap_model)[0]
         self._cheap = cheap[0] if cheap and self._routing.enabled else None
         self._answering: OrderedDict[_Key, tuple[_Key, _Key]] = OrderedDict()
+
+    def limits(self, request: ModelRequest) -> TimeLimits:
+        """How long the stages of each attempt may take. What a request says itself goes first."""
+        said, ours = request.limits, self._limits
+        if said == TimeLimits():
+            return ours
+        return TimeLimits(
+            connect=ours.connect if said.connect is None else said.connect,
+            read=ours.read if said.read is None else said.read,
+            write=ours.write if said.write is None else said.write,
+        )
 
     def fallbacks(self, request: ModelRequest) -> Sequence[Candidate]:
         """Who may be asked in place of the model of a request. A task without a list of its own has the general one."""

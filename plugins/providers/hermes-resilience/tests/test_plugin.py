@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 import pytest
-from hermes_resilience.settings import Settings, read_settings
+from hermes_resilience.settings import Settings
 
 from hermes_host import hookimpl
-from hermes_host.errors import RateLimited
+from hermes_host.errors import Overloaded, RateLimited
+from hermes_host.messages import user_message
+from hermes_host.protocols import ModelRequest, TimeLimits
 from hermes_host.services import Catalog, ModelFacts
 from hermes_host.specs import ProviderSpec
 from hermes_host.testing import PluginContract, ScriptedProvider, StandInHost
+from hermes_host.testing.providers import play
 
 
 class TestResilience(PluginContract):
@@ -36,32 +38,80 @@ async def _check(host):
     return {result.name: result for result in await check(host.context("resilience"))}
 
 
+ENVIRONMENT = {
+    "HERMES_API_TIMEOUT": "900",
+    "HERMES_STREAM_READ_TIMEOUT": "30",
+    "HERMES_STREAM_RETRIES": "4",
+    "HERMES_STREAM_STALE_TIMEOUT": "240.5",
+}
+
+
 async def test_the_environment_wins_over_the_file(make_host):
-    host = make_host(
-        "resilience: {total_timeout: 5, retries: 9, backoff: 1.5}",
-        HERMES_API_TIMEOUT="900",
-        HERMES_STREAM_READ_TIMEOUT="30",
-        HERMES_STREAM_RETRIES="4",
-        HERMES_STREAM_STALE_TIMEOUT="240.5",
-    )
-    settings, faults = read_settings(host.context("resilience"))
+    host = make_host("resilience: {total_timeout: 5, retries: 9, backoff: 1.5}", **ENVIRONMENT)
+    settings = host.context("resilience").section(Settings)
     assert settings == Settings(total_timeout=900, read_timeout=30, retries=4, stale_timeout=240.5, backoff=1.5)
-    assert faults == []
+    assert host.config.problems == []
+    assert host.config.origin("resilience.retries") == "environment"
+    assert host.config.where("resilience.retries") == "$HERMES_STREAM_RETRIES"
+    assert not host.secrets.is_secret("HERMES_API_TIMEOUT"), "a setting, and shown as one"
 
 
-async def test_a_variable_that_cannot_be_used_is_named_and_changes_nothing(make_host, caplog):
-    host = make_host("", HERMES_API_TIMEOUT="soon", HERMES_STREAM_RETRIES="-1", HERMES_STREAM_STALE_TIMEOUT="0")
-    settings, faults = read_settings(host.context("resilience"))
-    assert settings == Settings()
-    assert [fault.partition(" ")[0] for fault in faults] == [
-        "HERMES_API_TIMEOUT",
-        "HERMES_STREAM_RETRIES",
-        "HERMES_STREAM_STALE_TIMEOUT",
-    ]
-    with caplog.at_level(logging.WARNING):
-        await host.middleware_parts("model")
-    assert "HERMES_API_TIMEOUT is 'soon' and is not used" in caplog.text
-    assert (await _check(host))["environment"].status == "warning"
+async def test_the_command_line_wins_over_the_environment(tmp_path):
+    environ = {"PATH": "/usr/bin:/bin", **ENVIRONMENT}
+    overrides = {"resilience": {"total_timeout": 7}}
+    host = StandInHost(tmp_path, plugins=["resilience"], environ=environ, overrides=overrides)
+    settings = host.context("resilience").section(Settings)
+    assert (settings.total_timeout, settings.retries) == (7, 4)
+    assert host.config.origin("resilience.total_timeout") == "command line"
+
+
+async def test_a_variable_that_cannot_be_used_is_named_and_changes_nothing(make_host):
+    host = make_host(
+        "resilience: {retries: 5}",
+        HERMES_API_TIMEOUT="soon",
+        HERMES_STREAM_RETRIES="-1",
+        HERMES_STREAM_STALE_TIMEOUT="0",
+        HERMES_STREAM_READ_TIMEOUT="30",
+    )
+    assert host.context("resilience").section(Settings) == Settings(retries=5, read_timeout=30)
+    lines = [problem.line() for problem in host.config.problems]
+    assert len(lines) == 3
+    soon = next(line for line in lines if line.startswith("resilience.total_timeout"))
+    assert "$HERMES_API_TIMEOUT" in soon and "Expected a number, more than 0, found 'soon'" in soon
+    assert await host.middleware_parts("model"), "everything else works"
+
+
+@pytest.mark.parametrize(
+    ("config", "given", "wanted"),
+    [
+        ("", TimeLimits(), TimeLimits()),
+        (
+            "resilience: {connect_timeout: 3, read_timeout: 60, write_timeout: 9}",
+            TimeLimits(),
+            TimeLimits(connect=3, read=60, write=9),
+        ),
+        ("resilience: {connect_timeout: 3, read_timeout: 0}", TimeLimits(read=5), TimeLimits(connect=3, read=5)),
+        ("resilience: {connect_timeout: 3, write_timeout: 4}", TimeLimits(connect=1), TimeLimits(connect=1, write=4)),
+    ],
+)
+async def test_each_attempt_bears_the_limits_of_the_settings(make_host, config, given, wanted):
+    seen = []
+
+    async def refuse_once(request):
+        seen.append(request)
+        if len(seen) == 1:
+            raise Overloaded("Busy.")
+        for event in play("Hello."):
+            yield event
+
+    host = make_host(config, HERMES__RESILIENCE__BACKOFF="0", HERMES_API_TIMEOUT="50")
+    (middleware,) = await host.middleware_parts("model")
+    request = ModelRequest(model="m", messages=(user_message("hi"),), limits=given, timeout=20.0)
+    async for _ in middleware(request, refuse_once):
+        pass
+    assert [each.limits for each in seen] == [wanted, wanted]
+    assert all(0 < each.timeout <= 20 for each in seen), "never later than the turn's own end"
+    assert seen[1].timeout < seen[0].timeout
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ class Application:
     provider: str = ""
     resume: str = ""
     continue_last: bool = False
+    skills: tuple[str, ...] = ()
     yolo: bool = False
     blocked: tuple[str, ...] = ()
     verbose: bool = False
@@ -44,8 +45,12 @@ class Application:
         if self._host is None:
             from hermes_host.host import Host
 
-            self._host = Host(blocked=self.blocked, project=_directory())
+            self._host = Host(blocked=self.blocked, project=_directory(), overrides=self._overrides())
         return self._host
+
+    def _overrides(self) -> dict[str, Any]:
+        skills = [name.strip() for text in self.skills for name in text.split(",") if name.strip()]
+        return {"skills.preload": skills} if skills else {}
 
     @property
     def has_host(self) -> bool:
@@ -54,8 +59,9 @@ class Application:
 
     def report_problems(self) -> None:
         """Say on standard error, one line for each, what is wrong with plugins and settings; errors first."""
-        faults = sorted(self.host.config.problems_at_hand, key=lambda fault: fault.level != "error")
+        # Plugins first: they declare their settings when they are loaded.
         lines = [problem.line() for problem in self.host.plugins.problems]
+        faults = sorted(self.host.config.problems_at_hand, key=lambda fault: fault.level != "error")
         lines += [fault.line() for fault in faults[:_FAULTS_SHOWN]]
         if len(faults) > _FAULTS_SHOWN:
             lines.append(f"{len(faults) - _FAULTS_SHOWN} more problems with settings: see `hermes config check`.")

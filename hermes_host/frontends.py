@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from hermes_host.agent import Session
     from hermes_host.host import Host
+    from hermes_host.messages import Message
 
 __all__ = ["FrontendOptions", "SlashCall", "split_slash_command"]
 
@@ -48,7 +49,7 @@ class SlashCall:
     leave: Callable[[], None] | None = None
     show_reasoning: Callable[[bool], None] | None = None
     """Show or hide what the model thinks, from now on."""
-    submit: Callable[[str], None] | None = None
+    submit: Callable[[str | Message], None] | None = None
     """Send a message as if the user had typed it, when the command is done."""
     session_options: dict[str, Any] = field(default_factory=dict)
     """What this front end gives `Host.start` and `Host.resume`: approver, questioner, toolsets …"""

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from hermes_host.agent.approvals import Rules
+    from hermes_host.agent.memories import MemoryUse
     from hermes_host.agent.session import Session
+    from hermes_host.messages import Message
     from hermes_host.model_calls import ModelCalls
     from hermes_host.protocols import Approver, Questioner, SessionStore, SessionWriter
     from hermes_host.specs import (
@@ -125,12 +127,19 @@ class Host(Catalogue):
         yolo: bool = False,
         title: str = "",
         parent: str = "",
+        messages: Sequence[Message] = (),
+        memory: MemoryUse = "full",
+        max_turns: int = 0,
     ) -> Session:
         """Begin a conversation.
 
         `toolsets` names toolsets and tools (None: those configured for `source`; empty: none). Without an `approver`
         nobody can be asked, and what needs consent is refused; `yolo` allows what would be asked, never what is denied.
+        `messages` are the conversation's past. `memory` says whether memories are read and told of it, only read, or
+        left out; `max_turns` replaces `agent.max_turns`.
         """
+        from hermes_host.agent.history import past
+
         chosen, name = self.resolve_model(model, provider)
         selected = self._select_tools(toolsets, source)
         writer = self.sessions.create(
@@ -140,7 +149,20 @@ class Host(Catalogue):
             parent=parent,
             title=title,
         )
-        return await self._open(writer, (), chosen, name, selected, approver, questioner, yolo)
+        writer.append(*past(messages))
+        records = self.sessions.load(writer.info.id) if messages else ()
+        return await self._open(
+            writer,
+            records,
+            provider=chosen,
+            model_name=name,
+            tools=selected,
+            approver=approver,
+            questioner=questioner,
+            yolo=yolo,
+            memory=memory,
+            max_turns=max_turns,
+        )
 
     async def resume(
         self,
@@ -152,6 +174,7 @@ class Host(Catalogue):
         approver: Approver | None = None,
         questioner: Questioner | None = None,
         yolo: bool = False,
+        memory: MemoryUse = "full",
     ) -> Session:
         """Go on with a conversation, by id, unique prefix of an id, or title. Raises `NotFound`, `SessionError`.
 
@@ -164,7 +187,17 @@ class Host(Catalogue):
         selected = self._select_tools(toolsets, info.source)
         writer = self.sessions.open(info.id)
         records = self.sessions.load(info.id)
-        return await self._open(writer, records, chosen, name, selected, approver, questioner, yolo)
+        return await self._open(
+            writer,
+            records,
+            provider=chosen,
+            model_name=name,
+            tools=selected,
+            approver=approver,
+            questioner=questioner,
+            yolo=yolo,
+            memory=memory,
+        )
 
     def _start_directory(self, directory: str) -> str:
         return os.path.abspath(os.path.expanduser(directory or self.config.section("terminal").cwd))
@@ -183,31 +216,11 @@ class Host(Catalogue):
 
         return select_tools(self, toolsets, source)
 
-    async def _open(
-        self,
-        writer: SessionWriter,
-        records: Sequence[Any],
-        provider: Contribution[ProviderSpec],
-        model_name: str,
-        tools: Sequence[Contribution[ToolSpec]],
-        approver: Approver | None,
-        questioner: Questioner | None,
-        yolo: bool,
-    ) -> Session:
+    async def _open(self, writer: SessionWriter, records: Sequence[Any], **choices: Any) -> Session:
         from hermes_host.agent.session import Session
         from hermes_host.dispatch import notify
 
-        session = Session(
-            self,
-            writer,
-            records,
-            provider=provider,
-            model_name=model_name,
-            tools=tools,
-            approver=approver,
-            questioner=questioner,
-            yolo=yolo,
-        )
+        session = Session(self, writer, records, **choices)
         self._sessions.append(session)
         await notify(self.plugins, "hermes_session_started", session=session.context)
         return session
@@ -273,6 +286,8 @@ class Host(Catalogue):
         """Close every session, terminal and provider. May be called twice."""
         for session in list(self._sessions):
             await session.close()
+        if "background" in self.__dict__:
+            await self.background.aclose()
         if "terminals" in self.__dict__:
             await self.terminals.aclose()
         if "model_calls" in self.__dict__:

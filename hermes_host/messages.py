@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = [
+    "ATTACHED",
     "Media",
     "Message",
     "Part",
@@ -25,6 +26,7 @@ __all__ = [
     "ToolCall",
     "ToolResult",
     "Unknown",
+    "as_written",
     "assistant_message",
     "decode_message",
     "encode_message",
@@ -37,6 +39,10 @@ Role = Literal["user", "assistant", "tool"]
 
 Provenance = Literal["owner", "member", "external"]
 """Whose words these are: the owner's, another authorised person's, or the outside world's (web page, file, output)."""
+
+
+ATTACHED = "hermes.attached"
+"""The key of a part's `meta` that says who added the part to what the person wrote, such as `memory` or `file`."""
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):
@@ -113,6 +119,11 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return text_of(self.parts)
 
     @property
+    def said(self) -> str:
+        """The text that was written by whoever sent the message, without what was attached to it."""
+        return text_of(part for part in self.parts if ATTACHED not in part.meta)
+
+    @property
     def tool_calls(self) -> tuple[ToolCall, ...]:
         """The tool calls, in order."""
         return tuple(part for part in self.parts if isinstance(part, ToolCall))
@@ -121,6 +132,15 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 def text_of(parts: Iterable[Any]) -> str:
     """The text of all text parts, joined with nothing between."""
     return "".join(part.text for part in parts if isinstance(part, Text))
+
+
+def as_written(message: Message) -> Message:
+    """The message without what was attached to it."""
+    return Message(
+        role=message.role,
+        parts=tuple(part for part in message.parts if ATTACHED not in part.meta),
+        provenance=message.provenance,
+    )
 
 
 def user_message(*parts: str | Part, provenance: Provenance = "owner") -> Message:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import secrets
+import time
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from hermes_host.messages import Message, Part, Text, ToolCall, ToolResult, tool_message
+from hermes_host.records import SessionRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from hermes_host.records import SessionRecord
     from hermes_host.stream import MessageEnded
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "messages_of",
     "numbered_messages",
     "open_calls",
+    "past",
     "recorded_state",
     "settle",
     "with_unique_calls",
@@ -48,6 +50,12 @@ def numbered_messages(records: Sequence[SessionRecord]) -> list[tuple[str, Messa
         for record in records
         if record.kind == "message" and record.message is not None and record.id not in removed
     ]
+
+
+def past(messages: Sequence[Message]) -> list[SessionRecord]:
+    """The records of messages that were said before the conversation began."""
+    now = time.time()
+    return [SessionRecord(kind="message", id=secrets.token_hex(6), time=now, message=message) for message in messages]
 
 
 def recorded_state(records: Iterable[SessionRecord]) -> dict[str, dict[str, object]]:

@@ -13,6 +13,7 @@ import msgspec
 
 from hermes_host.agent.approvals import ApprovalGate
 from hermes_host.agent.history import REMOVED, numbered_messages, recorded_state, settle
+from hermes_host.agent.memories import FlushReason, Memories, MemoryUse
 from hermes_host.agent.prompt import assemble
 from hermes_host.agent.toolbox import Toolbox
 from hermes_host.agent.turn import Turn
@@ -20,13 +21,22 @@ from hermes_host.agent.watch import LoopWatch
 from hermes_host.context import SessionContext
 from hermes_host.dispatch import notify
 from hermes_host.errors import NotFound, SessionError, Unsupported
+from hermes_host.events import Notice
 from hermes_host.messages import Message, user_message
-from hermes_host.protocols import Approver, ModelRequest, ModelSettings, Provider, Questioner, SessionWriter
+from hermes_host.protocols import (
+    Approver,
+    Exchange,
+    ModelRequest,
+    ModelSettings,
+    Provider,
+    Questioner,
+    SessionWriter,
+)
 from hermes_host.records import SessionInfo, SessionRecord
 from hermes_host.services import NOTICES, PromptExpander
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from hermes_host.events import Event
     from hermes_host.host import Host
@@ -58,6 +68,8 @@ class Session:
         approver: Approver | None,
         questioner: Questioner | None,
         yolo: bool,
+        memory: MemoryUse = "full",
+        max_turns: int = 0,
     ) -> None:
         self.host = host
         self._writer = writer
@@ -73,7 +85,12 @@ class Session:
             source=writer.info.source,
             record_state=self._record_state,
             recorded_state=recorded_state(records),
+            announce=self.announce,
         )
+        self.memories = Memories(host, self.context, memory)
+        self._max_turns = max_turns
+        self._waiting_notices: deque[Notice] = deque(maxlen=20)
+        self._listener: Callable[[Notice], None] | None = None
         self.system: str = str(self.context.recorded("host.prompt").get("system", ""))
         reasoning = self.context.recorded(SETTINGS).get("reasoning") or host.config.section("agent").reasoning_effort
         self.settings = msgspec.convert({"reasoning": reasoning}, ModelSettings)
@@ -146,19 +163,22 @@ class Session:
         the turn. Raises `SessionError` when a turn is running already, or the session is closed, and `HermesError` when
         the message is refused, such as for an attachment that does not fit; nothing is then stored.
         """
-        message, notices = await self._expand(user_message(prompt) if isinstance(prompt, str) else prompt)
+        message, told = await self._expand(user_message(prompt) if isinstance(prompt, str) else prompt)
         if self._closed:
             raise SessionError(f"The session {self.id} is closed.", remedy="Resume it to go on.")
         if self._turn is not None:
             raise SessionError("A turn is running already.", remedy="Use steer() to add to it, or interrupt() it.")
         agent = self.host.config.section("agent")
         seconds = deadline if deadline is not None else (agent.deadline or None)
+        notices = [*self._waiting_notices, *(Notice(text=text) for text in told)]
+        self._waiting_notices.clear()
+        first = len(self._messages)
         turn = Turn(
             self,
             message,
             notices=notices,
             deadline=None if seconds is None else time.monotonic() + seconds,
-            budget=agent.max_turns,
+            budget=self._max_turns or agent.max_turns,
         )
         self._turn = turn
         self.gate.emit = self.toolbox.emit = turn.channel.put
@@ -171,18 +191,23 @@ class Session:
         finally:
             watch.stop()
             await self._leave_turn(turn, self._task)
+            self._observe(turn, first)
 
     async def _expand(self, message: Message) -> tuple[Message, Sequence[str]]:
         """The message with what it refers to attached, and what the person is to be told about that."""
-        expander = await self.host.services.find(PromptExpander)
-        if expander is None:
-            return message, ()
-        expanded = await expander.expand(message, self.context)
-        notices = expanded.meta.get(NOTICES)
+        for expander in await self.host.services.all(PromptExpander):
+            message = await expander.expand(message, self.context)
+        message = await self.memories.recall(message)
+        notices = message.meta.get(NOTICES)
         if not notices:
-            return expanded, ()
-        meta = {key: value for key, value in expanded.meta.items() if key != NOTICES}
-        return msgspec.structs.replace(expanded, meta=meta), notices
+            return message, ()
+        meta = {key: value for key, value in message.meta.items() if key != NOTICES}
+        return msgspec.structs.replace(message, meta=meta), notices
+
+    def _observe(self, turn: Turn, first: int) -> None:
+        messages = tuple(self._messages[first:])
+        if turn.finished is not None and messages:
+            self.memories.observe(Exchange(messages=messages, outcome=turn.finished.outcome, turn_id=turn.id))
 
     async def _leave_turn(self, turn: Turn, task: asyncio.Task[None]) -> None:
         if not task.done():
@@ -209,6 +234,22 @@ class Session:
         """Add a user message at the turn's next step."""
         self.steering.append(text)
 
+    def announce(self, notice: Notice) -> None:
+        """Tell the user something: among the events of the running turn, else through the front end's listener, else
+        at the beginning of the next turn."""
+        if self._turn is not None and self._turn.finished is None:
+            self._turn.channel.put(notice)
+        elif self._listener is not None:
+            self._listener(notice)
+        else:
+            self._waiting_notices.append(notice)
+
+    def listen(self, listener: Callable[[Notice], None] | None) -> None:
+        """Have what is announced between turns told to `listener`, beginning with what waits already."""
+        self._listener = listener
+        while listener is not None and self._waiting_notices:
+            listener(self._waiting_notices.popleft())
+
     # --------------------------------------------------------------------------------------- what a turn needs
 
     async def prepare(self) -> None:
@@ -222,6 +263,20 @@ class Session:
         if not self.system:
             self.system = await assemble(self.host, self)
             self.context.record("host.prompt", {"system": self.system})
+
+    async def renew_prompt(self) -> str:
+        """Assemble the system prompt anew, as after a compaction, when nothing of the old prefix counts any more.
+
+        Requests have it from the next one on.
+        """
+        self.system = await assemble(self.host, self)
+        self.context.record("host.prompt", {"system": self.system})
+        return self.system
+
+    async def flush(self, messages: Sequence[Message], reason: FlushReason) -> None:
+        """Let memories keep what is worth keeping of `messages`, which the model is about to lose sight of. Never
+        raises for a memory's fault; takes at most 30 s."""
+        await self.memories.flush(messages, reason)
 
     def stream(self, request: ModelRequest) -> AsyncIterator[ProviderEvent]:
         """Ask the model, through the middleware."""
@@ -319,6 +374,9 @@ class Session:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task}, timeout=INTERRUPT_LIMIT)
+        if any(message.role == "user" for message in self._messages):
+            await self.flush(tuple(self._messages), "exit" if reason == "exit" else "reset")
+        await self.memories.aclose()
         await notify(self.host.plugins, "hermes_session_ended", session=self.context, reason=reason)
         await self.host.release(self)
         if reason == "new_session" and self._messages:

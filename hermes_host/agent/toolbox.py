@@ -13,7 +13,7 @@ from hermes_host.context import SessionContext, ToolContext
 from hermes_host.dispatch import chain_tool, decide
 from hermes_host.errors import HermesError, PluginError, ToolError
 from hermes_host.events import Event, ToolFinished, ToolProgress, ToolStarted
-from hermes_host.messages import Media, Text, ToolCall, ToolResult, Unknown
+from hermes_host.messages import Media, Provenance, Text, ToolCall, ToolResult, Unknown
 from hermes_host.protocols import Assessment, Questioner, ToolDefinition, ToolMiddleware, ToolOutput
 from hermes_host.registry import Contribution, near_names
 from hermes_host.visible import one_line
@@ -54,6 +54,8 @@ class Toolbox:
         self._questioner = questioner
         self._started = started
         self.emit: Callable[[Event], None] = lambda event: None
+        self.origin: Provenance = "owner"
+        """Who stands behind the running turn; `external` as soon as it read something from the network."""
         self._began: dict[str, float] = {}
         self._definitions: tuple[ToolDefinition, ...] | None = None
 
@@ -100,6 +102,8 @@ class Toolbox:
         except HermesError as error:
             output = ToolOutput(content=f"Error: {error}", is_error=True)
         result = self._result(call, output)
+        if result.provenance == "external" and self._reaches_network(call.name):
+            self.origin = "external"
         self.emit(
             ToolFinished(
                 call_id=call.id,
@@ -140,6 +144,10 @@ class Toolbox:
 
         return await chain_tool(self._middleware, context, execute)(call)
 
+    def _reaches_network(self, name: str) -> bool:
+        tool = self._tools.get(name)
+        return tool is not None and "net" in tool.spec.effects
+
     def _find(self, call: ToolCall) -> Contribution[ToolSpec]:
         tool = self._tools.get(call.name)
         if tool is None:
@@ -162,6 +170,8 @@ class Toolbox:
             progress=lambda text: self.emit(ToolProgress(call_id=call.id, text=self._host.secrets.redact(text))),
             terminals=self._host.terminals if len(self._host.terminal_backends) else None,
             questioner=self._questioner,
+            effects=tool.spec.effects,
+            origin=lambda: self.origin,
         )
 
     async def _consent(

@@ -66,7 +66,7 @@ class Turn:
         *,
         deadline: float | None,
         budget: int,
-        notices: Sequence[str] = (),
+        notices: Sequence[Notice] = (),
     ) -> None:
         """`deadline` is a time of the monotonic clock; `budget` the number of requests to the model; `notices` are for
         the person who sent the prompt."""
@@ -118,9 +118,10 @@ class Turn:
     async def _run(self) -> Outcome:
         session = self._session
         self._append(self._prompt)
+        session.toolbox.origin = self._prompt.provenance
         self.channel.put(TurnStarted(session_id=session.id, turn_id=self.id, model=session.model))
-        for text in self._notices:
-            self.channel.put(Notice(text=text))
+        for notice in self._notices:
+            self.channel.put(notice)
         await session.prepare()
         while self._steps < self._budget:
             self._take_steering()

@@ -43,6 +43,7 @@ _PATIENCE = 3.0
     type=click.Choice(["none", "minimal", "low", "medium", "high", "xhigh"]),
     help="How much the model is to think.",
 )
+@click.option("-s", "--skills", multiple=True, metavar="LIST", help="Load these skills from the start (repeatable).")
 @click.option("--yolo", is_flag=True, help="Run every tool call without asking. Know what you do.")
 @click.option("-Q", "--quiet", is_flag=True, help="Only the answer, and the session's id on standard error.")
 @click.option(
@@ -163,7 +164,16 @@ def _prepared(state: Application) -> Host:
     _collect_less()
     set_up(state.host, verbose=state.verbose)
     state.report_problems()
+    if state.skills and not _any_reads(state.host, "skills"):
+        raise click.UsageError("No installed plugin loads skills. Try `pip install hermes-skills`.")
     return state.host
+
+
+def _any_reads(host: Host, section: str) -> bool:
+    """Whether a plugin has declared the section."""
+    return any(
+        found.name == section for record in host.plugins.records if record.info for found in record.info.sections
+    )
 
 
 def _collect_less() -> None:

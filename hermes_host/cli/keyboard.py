@@ -37,6 +37,7 @@ class Keyboard:
         self._saved: list[Any] | None = None
         self._question: asyncio.Future[str | None] | None = None
         self._label = ""
+        self._hidden = False
         self._idle = False
 
     # ------------------------------------------------------------------------------------------- the terminal
@@ -101,17 +102,23 @@ class Keyboard:
             self._screen.stream.flush()
         self._show()
 
-    async def ask(self, label: str) -> str | None:
-        """The line the user types after `label` appeared; None when the input ended.
+    @property
+    def can_hide(self) -> bool:
+        """Whether what is typed can be kept from the screen."""
+        return self._screen.live
+
+    async def ask(self, label: str, *, hidden: bool = False) -> str | None:
+        """The line the user types after `label` appeared; None when the input ended. `hidden`: only dots are shown.
 
         What was typed before is no answer: it stays in the line the user was writing and comes back afterwards.
         """
         if not self._screen.live:
             self._screen.paint()
         self._drain()
-        draft, cursor, earlier = self._editor.text, self._editor.cursor, (self._question, self._label)
+        draft, cursor = self._editor.text, self._editor.cursor
+        earlier = (self._question, self._label, self._hidden)
         self._editor.set("")
-        self._question, self._label = asyncio.get_running_loop().create_future(), label
+        self._question, self._label, self._hidden = asyncio.get_running_loop().create_future(), label, hidden
         if not self._screen.live:
             self._screen.stream.write(label)
             self._screen.stream.flush()
@@ -119,7 +126,7 @@ class Keyboard:
         try:
             return await self._question
         finally:
-            self._question, self._label = earlier
+            self._question, self._label, self._hidden = earlier
             self._editor.set(draft, cursor)
             self._show()
 
@@ -201,7 +208,7 @@ class Keyboard:
     def _show(self) -> None:
         text, cursor = self._editor.shown()
         if self._question is not None:
-            self._screen.show_input(self._label, text, cursor)
+            self._screen.show_input(self._label, "•" * len(text) if self._hidden else text, cursor)
         elif self._idle or text:
             self._screen.show_input(self._prompt, text, cursor)
         else:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from hermes_host.agent.session import Session
     from hermes_host.host import Host
+    from hermes_host.messages import Message
 
 __all__ = ["main"]
 
@@ -75,7 +76,7 @@ class _LineChat:
         self._session: Session | None = None
         self._work: asyncio.Task[None] | None = None
         self._lane: set[asyncio.Task[None]] = set()
-        self._waiting: deque[str] = deque([options.prompt] if options.prompt.strip() else [])
+        self._waiting: deque[str | Message] = deque([options.prompt] if options.prompt.strip() else [])
         self._left = asyncio.Event()
         self._code = 0
         self._interrupted_at = 0.0
@@ -93,6 +94,7 @@ class _LineChat:
     async def run(self) -> int:
         set_up(self._host, verbose=self._options.verbose, show=self._show_log)
         self._session = await open_session(self._host, self._options, **self._session_options)
+        self._session.listen(self._renderer.handle)
         self._banner()
         self._keyboard.open()
         self._watch_signals()
@@ -100,6 +102,7 @@ class _LineChat:
         ticking = asyncio.create_task(self._tick())
         try:
             await self._converse()
+            await self._close_session()
         finally:
             await _cancelled(preloading, ticking, *self._lane, *([self._work] if self._work else []))
             self._keyboard.close()
@@ -141,10 +144,20 @@ class _LineChat:
         self._recap()
 
     def _recap(self) -> None:
-        said = [message for message in self.session.messages if message.role != "tool" and message.text.strip()]
+        said = [message for message in self.session.messages if message.role != "tool" and message.said.strip()]
         for message in said[-2 * _RECAP :]:
             sign = self._prompt if message.role == "user" else "  "
-            self._screen.print_line(Line(sign + one_line(message.text, 200), "dim"))
+            self._screen.print_line(Line(sign + one_line(message.said, 200), "dim"))
+
+    async def _close_session(self) -> None:
+        """Close the conversation while the screen still stands: memories may have something to say. Ctrl+C cuts it
+        short."""
+        self._keyboard.set_idle(False)
+        if self._work is not None:
+            await _cancelled(self._work)
+        self._work = asyncio.create_task(self.session.close())
+        await asyncio.wait({self._work})
+        self._report(self._work)
 
     def _farewell(self) -> None:
         if any(message.role == "user" for message in self.session.messages):
@@ -196,12 +209,16 @@ class _LineChat:
         else:
             self._begin(text)
 
-    def _begin(self, text: str) -> None:
-        self._echo(text)
-        prompt = text.strip()
-        self._work = asyncio.create_task(self._turn(prompt[1:] if prompt.startswith("//") else text))
+    def _begin(self, prompt: str | Message) -> None:
+        if isinstance(prompt, str):
+            self._echo(prompt)
+            text = prompt.strip()
+            prompt = text[1:] if text.startswith("//") else prompt
+        elif prompt.said.strip():
+            self._echo(prompt.said)
+        self._work = asyncio.create_task(self._turn(prompt))
 
-    async def _turn(self, prompt: str) -> None:
+    async def _turn(self, prompt: str | Message) -> None:
         try:
             async for event in self.session.run(prompt):
                 self._renderer.handle(event)
@@ -218,8 +235,17 @@ class _LineChat:
 
     def _command(self, text: str, name: str, arguments: str) -> None:
         self._echo(text)
+        task = asyncio.create_task(self._run_command(name, arguments))
+        if self._work is None and not slash.runs_beside(self._host, name):
+            self._work = task
+        else:
+            self._lane.add(task)
+            task.add_done_callback(self._lane.discard)
+            task.add_done_callback(self._report)
+
+    async def _run_command(self, name: str, arguments: str) -> None:
         try:
-            command = slash.find(self._host, name)
+            command = await slash.find(self._host, self.session, name)
         except HermesError as error:
             self._screen.print_line(Line(str(error), "warning"))
             return
@@ -235,21 +261,13 @@ class _LineChat:
             show_reasoning=self._renderer.show_reasoning,
             data={"clear_screen": self._screen.clear},
         )
-        task = asyncio.create_task(self._run_command(command, call))
-        if self._work is None and not command.spec.while_busy:
-            self._work = task
-        else:
-            self._lane.add(task)
-            task.add_done_callback(self._lane.discard)
-            task.add_done_callback(self._report)
-
-    async def _run_command(self, command: Any, call: SlashCall) -> None:
         answer = await slash.run(command, call)
         if answer:
             self._renderer.show(answer)
 
     async def _switch(self, session: Session) -> None:
         old, self._session = self.session, session
+        session.listen(self._renderer.handle)
         await old.close("new_session" if not session.messages else "resumed_other")
 
     def _leave(self, code: int = 0) -> None:

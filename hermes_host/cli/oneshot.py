@@ -145,6 +145,8 @@ async def ask_once(host: Host, options: FrontendOptions) -> int:
         if options.output_format != "text":
             output.handle(_never_begun(error))
         raise
+    if options.output_format == "text" and not options.quiet:
+        session.listen(lambda notice: _note(visible(notice.text)))
     received = _watch_signals(session)
     code = 1
     async for event in session.run(options.prompt):

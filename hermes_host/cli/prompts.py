@@ -158,23 +158,30 @@ class LineQuestioner(_Prompter):
 
     async def ask(self, question: Question) -> str | None:
         """Show the question with its numbered choices; a number picks one, anything else is the answer itself."""
+        if question.secret and not self._keyboard.can_hide:
+            return None
         async with self._turn:
             await self._caught_up()
             self._print(f"? {visible(question.text)}", "info")
             for number, choice in enumerate(question.choices, 1):
                 self._print(f"  {number}. {visible(choice)}")
             label = "number or text" if question.choices else "answer"
+            if question.secret:
+                label = "not shown, Enter to skip"
 
             async def read() -> str | None:
-                while (text := await self._keyboard.ask(f"{label} ❯ ")) is not None:
-                    if text.strip():
+                while (text := await self._keyboard.ask(f"{label} ❯ ", hidden=question.secret)) is not None:
+                    if question.secret or text.strip():
                         return text.strip()
                 return None
 
             text = await self._counted(lambda: label, question.timeout, read)
-        if text is None:
+        if text is None or (question.secret and not text):
             self._print("  no answer", "dim")
             return None
+        if question.secret:
+            self._print("  taken", "dim")
+            return text
         if text.isdecimal() and 0 < int(text) <= len(question.choices):
             text = question.choices[int(text) - 1]
         self._print(f"  {visible(text)}", "said")

@@ -11,7 +11,7 @@ import msgspec
 
 from hermes_host.agent.history import numbered_messages
 from hermes_host.errors import NotFound, Unsupported
-from hermes_host.messages import encode_message
+from hermes_host.messages import as_written, encode_message
 from hermes_host.visible import one_line
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ async def undo(call: SlashCall) -> str:
     taken = call.session.undo()
     if taken is None:
         return "There is nothing to take back."
-    return f"Taken back: “{one_line(taken.text, 80)}” and what followed. Files and commands are as they are."
+    return f"Taken back: “{one_line(taken.said, 80)}” and what followed. Files and commands are as they are."
 
 
 async def retry(call: SlashCall) -> str:
@@ -37,7 +37,7 @@ async def retry(call: SlashCall) -> str:
     taken = call.session.undo()
     if taken is None:
         return "There is nothing to ask again."
-    call.submit(taken.text)
+    call.submit(as_written(taken))
     return ""
 
 

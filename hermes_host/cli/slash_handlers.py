@@ -35,7 +35,7 @@ async def show_help(call: SlashCall) -> str:
     if call.arguments:
         from hermes_host.cli.slash import find
 
-        spec = find(call.host, call.arguments.lstrip("/")).spec
+        spec = (await find(call.host, call.session, call.arguments.lstrip("/"))).spec
         also = f" Also: {', '.join(f'`/{alias}`' for alias in spec.aliases)}." if spec.aliases else ""
         busy = " Works while a turn runs." if spec.while_busy else ""
         return f"`/{f'{spec.name} {spec.usage}'.strip()}` {spec.summary}{also}{busy}"
@@ -118,12 +118,12 @@ async def title(call: SlashCall) -> str:
 async def history(call: SlashCall) -> str:
     """`/history [number]`: the latest messages, without tool results."""
     limit = int(call.arguments) if call.arguments.isdecimal() else 20
-    said = [message for message in call.session.messages if message.role != "tool" and message.text.strip()]
+    said = [message for message in call.session.messages if message.role != "tool" and message.said.strip()]
     if not said:
         return "Nothing was said yet."
     left_out = [f"({len(said) - limit} earlier messages)", ""] if len(said) > limit else []
     who = {"user": "You", "assistant": "Agent"}
-    rows = [f"**{who.get(message.role, message.role)}:** {message.text.strip()}\n" for message in said[-limit:]]
+    rows = [f"**{who.get(message.role, message.role)}:** {message.said.strip()}\n" for message in said[-limit:]]
     return "\n".join([*left_out, *rows])
 
 

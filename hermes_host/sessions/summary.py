@@ -85,7 +85,7 @@ def _advance(
 
 def _preview(message: Message) -> str:
     # Only the beginning is looked at: a pasted file of megabytes costs no more than a sentence.
-    text = printable(message.text[: 4 * _PREVIEW])
+    text = printable(message.said[: 4 * _PREVIEW])
     return text if len(text) <= _PREVIEW else text[: _PREVIEW - 1].rstrip() + "…"
 
 

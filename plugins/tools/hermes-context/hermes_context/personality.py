@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from hermes_context.personalities import BUILT_IN, Manner
 from hermes_context.settings import AgentPersonalities, ContextSettings
 from hermes_host.errors import NotFound
-from hermes_host.messages import Text
+from hermes_host.messages import ATTACHED, Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -105,4 +105,4 @@ def note(
         )
     else:
         text = "[The user has switched the personality off: speak in your ordinary manner from here on.]"
-    return Text(text=f"\n\n{text}", meta={RECORD: name})
+    return Text(text=f"\n\n{text}", meta={RECORD: name, ATTACHED: "personality"})

@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from hermes_context.expander import ATTACHED
+from hermes_context.expander import DETAILS
 from hermes_context.protocol import Page, PageReader
 
 from hermes_host.errors import HermesError
@@ -30,7 +30,7 @@ async def test_a_file_is_attached_with_its_origin_between_markers(talk, project)
     assert "### @src/a.py: src/a.py\n<attached-" in attached
     assert f'source="{path}"' in attached
     assert "```py\nx = 1\n\ty = 2\n```\n</attached-" in attached
-    assert expanded.parts[-1].meta[ATTACHED] == {
+    assert expanded.parts[-1].meta[DETAILS] == {
         "reference": "@src/a.py",
         "source": str(path),
         "provenance": "external",

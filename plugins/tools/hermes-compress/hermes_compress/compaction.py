@@ -100,6 +100,7 @@ class Compaction:
     async def run(self, *, summarise: bool = True, timeout: float | None = None) -> Outcome:
         """Find a shorter view, record it and put it in force; else change nothing. Raises `SessionError`.
 
+        Memories are told before the model loses sight of anything, and the system prompt is assembled anew after it.
         `timeout` in seconds bounds the summary; without `summarise` no model is asked.
         """
         reason = ""
@@ -116,13 +117,32 @@ class Compaction:
         summarised = found is not None
         if found is None or self._tokens(found) > self._context * _FULL:
             found = self._trimmed(found, reason) or found
-        if found is not None and not self._holds(found):
-            found, reason = None, "it changed meanwhile"
+        if found is not None:
+            await self._flush()
+            if not self._holds(found):
+                found, reason = None, "it changed meanwhile"
         if found is None:
             text = "The conversation could not be compacted" + (f": {reason.rstrip('.')}." if reason else ".")
             return Outcome(f"{text} Nothing was changed.", "compaction_failed", self._before, self._before)
         self._conversation.adopt(self._finished(found))
+        await self._renew_prompt()
         return self._told(found, summarised, reason)
+
+    async def _flush(self) -> None:
+        """Let memories keep what the model is about to lose sight of."""
+        try:
+            await self._conversation.session.flush(self._stored, "compaction")
+        except Exception as error:
+            # What a memory fails of is no reason to let the conversation outgrow its model.
+            log.warning("memories could not be told of a compaction", exc_info=error)
+
+    async def _renew_prompt(self) -> None:
+        """Take in what memories and skills have to say now: the vendor's cache is lost at this point anyway."""
+        try:
+            await self._conversation.session.renew_prompt()
+        except Exception as error:
+            # The prompt as it was is still right, only older.
+            log.warning("the system prompt could not be renewed", exc_info=error)
 
     def _holds(self, found: Applied) -> bool:
         """Whether the conversation still begins with what is covered; a command may have shortened it meanwhile."""

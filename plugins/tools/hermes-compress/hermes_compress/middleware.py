@@ -69,7 +69,9 @@ class Middleware:
             if conversation.may_compact(request, tokens, threshold):
                 conversation.trying(request)
                 yield _compacting(tokens)
+                prompt = conversation.session.system
                 yield _told(await self._compactor.compact(conversation, request))
+                request = _renewed(request, prompt, conversation.session)
                 compacted = True
             elif tokens < threshold and conversation.first_warning():
                 yield _warning(tokens, threshold, context)
@@ -93,10 +95,12 @@ class Middleware:
             if spoken:
                 yield AttemptDiscarded("The request did not fit the model's context.")
             yield _compacting(conversation.tokens(request))
+            prompt = conversation.session.system
             outcome = await self._compactor.compact(conversation, _later(request, began), summarise=not compacted)
             yield _told(outcome)
             if not outcome.changed:
                 break
+            request = _renewed(request, prompt, conversation.session)
         raise _passed_on(too_long) from too_long
 
 
@@ -105,6 +109,16 @@ def _belongs(request: ModelRequest, session: Session) -> bool:
     stored = session.messages
     count = len(stored)
     return 0 < count <= len(request.messages) and request.messages[count - 1].role == stored[-1].role
+
+
+def _renewed(request: ModelRequest, prompt: str, session: Session) -> ModelRequest:
+    """The request with the session's prompt as it is after compaction, where it had the one before, `prompt`.
+
+    The requests that follow have it too, so that they begin with the bytes of this one.
+    """
+    if request.system != prompt or session.system == prompt:
+        return request
+    return msgspec.structs.replace(request, system=session.system)
 
 
 def _later(request: ModelRequest, began: float) -> ModelRequest:

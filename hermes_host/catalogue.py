@@ -52,7 +52,7 @@ OWN_SERVICES = {
     "hermes_host.services:Auxiliary": "model_calls",
     "hermes_host.services:Conversations": "",
     "hermes_host.services:Credentials": "secrets",
-    "hermes_host.protocols:SessionStore": "sessions",
+    "hermes_host.protocols.sessions:SessionStore": "sessions",
 }
 """What the host itself offers, and which of its attributes does it (empty: the host)."""
 

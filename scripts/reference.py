@@ -26,7 +26,7 @@ def render() -> dict[str, str]:
     """Every generated page: path below docs/reference/ to text."""
     pages = dict(_hook_pages())
     pages["specs.md"] = _module_page("Specs", "hermes_host/specs.py")
-    pages["contracts.md"] = _module_page("Contracts", "hermes_host/protocols.py")
+    pages["contracts.md"] = _contracts_page()
     pages["records.md"] = _module_page("Session records", "hermes_host/records.py")
     pages["contexts.md"] = _module_page("Contexts", "hermes_host/context.py")
     pages["services.md"] = _module_page("Services", "hermes_host/services.py")
@@ -119,6 +119,22 @@ def _module_page(title: str, path: str, heading: Callable[[str], str] = lambda n
                 blocks.append(f"```python\n{ast.unparse(node)}\n```")
                 blocks.append(markdown(_string_after(tree.body, index)))
     return "\n\n".join(block for block in blocks if block)
+
+
+CONTRACTS = ("models", "tools", "terminals", "sessions", "memory", "checks")
+
+
+def _contracts_page() -> str:
+    """One page for the package: its modules are only rooms, everything is imported from the package."""
+    folder = ROOT / "hermes_host" / "protocols"
+    assert {path.stem for path in folder.glob("*.py")} == {"__init__", *CONTRACTS}
+    intro = ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))) or ""
+    blocks = ["# Contracts", "`from hermes_host.protocols import …`", markdown(intro)]
+    for name in CONTRACTS:
+        page = _module_page(name.capitalize(), f"hermes_host/protocols/{name}.py")
+        body = page.replace(f"`from hermes_host.protocols.{name} import …`\n\n", "")
+        blocks.append(body.replace("\n## ", "\n### ").replace("# ", "## ", 1))
+    return "\n\n".join(blocks)
 
 
 def _testing_page() -> str:

@@ -39,7 +39,7 @@ class Surface:
             submit=self.submitted.append,
             show_reasoning=self.shown.append,
         )
-        return await slash.run(slash.find(self.host, name), call)
+        return await slash.run(await slash.find(self.host, self.session, name), call)
 
     @property
     def said(self) -> list[str]:

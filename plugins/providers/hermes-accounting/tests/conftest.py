@@ -69,6 +69,7 @@ def slash() -> Callable[..., Awaitable[str]]:
         split = split_slash_command(text)
         assert split is not None
         name, arguments = split
-        return await run(find(host, name), SlashCall(name=name, arguments=arguments, host=host, session=session))
+        call = SlashCall(name=name, arguments=arguments, host=host, session=session)
+        return await run(await find(host, session, name), call)
 
     return slash

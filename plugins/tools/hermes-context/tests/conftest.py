@@ -51,7 +51,7 @@ class Talk:
 
         name, arguments = split_slash_command(line)
         call = SlashCall(name=name, arguments=arguments, host=self.host, session=self.session, surface=surface)
-        return await slash.run(slash.find(self.host, name), call)
+        return await slash.run(await slash.find(self.host, self.session, name), call)
 
 
 @pytest.fixture

@@ -1,0 +1,64 @@
+"""What the parts of an agent host must be able to do: the contracts between the host and its plugins.
+
+Each protocol has a conformance class in `hermes_host.testing`; a part that passes it can be used wherever the protocol
+is asked for. Optional abilities are words in the spec's `features`, never `hasattr`.
+"""
+
+from __future__ import annotations
+
+from hermes_host.protocols.checks import CheckResult
+from hermes_host.protocols.memory import Exchange, MemoryProvider, SkillFolder, SkillSource
+from hermes_host.protocols.models import (
+    ModelInfo,
+    ModelMiddleware,
+    ModelRequest,
+    ModelSettings,
+    Provider,
+    TimeLimits,
+    ToolDefinition,
+)
+from hermes_host.protocols.sessions import SessionStore, SessionWriter
+from hermes_host.protocols.terminals import Command, Exited, FileInfo, Output, Terminal, TerminalBackend
+from hermes_host.protocols.tools import (
+    ApprovalChoice,
+    ApprovalRequest,
+    Approver,
+    Assessment,
+    Decision,
+    Question,
+    Questioner,
+    ToolMiddleware,
+    ToolOutput,
+)
+
+__all__ = [
+    "ApprovalChoice",
+    "ApprovalRequest",
+    "Approver",
+    "Assessment",
+    "CheckResult",
+    "Command",
+    "Decision",
+    "Exchange",
+    "Exited",
+    "FileInfo",
+    "MemoryProvider",
+    "ModelInfo",
+    "ModelMiddleware",
+    "ModelRequest",
+    "ModelSettings",
+    "Output",
+    "Provider",
+    "Question",
+    "Questioner",
+    "SessionStore",
+    "SessionWriter",
+    "SkillFolder",
+    "SkillSource",
+    "Terminal",
+    "TerminalBackend",
+    "TimeLimits",
+    "ToolDefinition",
+    "ToolMiddleware",
+    "ToolOutput",
+]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hermes_anthropic.endpoint import KEY_NAMES, is_placeholder, resolve
+from hermes_anthropic.endpoint import KEY_NAMES, resolve
 from hermes_anthropic.settings import Settings
+from hermes_host.config import is_dummy_key
 from hermes_host.errors import AuthFailed, ConfigError
 from hermes_host.protocols import CheckResult
 
@@ -23,7 +24,7 @@ async def key(context: PluginContext) -> Iterable[CheckResult]:
     """Whether there is a key. That there is none is no fault: another provider may be in use."""
     for name in KEY_NAMES:
         value = context.secret(name)
-        if value and is_placeholder(value):
+        if value and is_dummy_key(value):
             return [
                 CheckResult(
                     name=_NAME,

@@ -8,20 +8,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from urllib.parse import SplitResult, urlsplit
+
+from hermes_compatible.addresses import checked, host_of, is_local, secure_host
 
 from hermes_anthropic.settings import Settings
-from hermes_host.errors import AuthFailed, ConfigError
+from hermes_host.config import is_dummy_key
+from hermes_host.errors import AuthFailed
 
 if TYPE_CHECKING:
     from hermes_host.context import PluginContext
 
-__all__ = ["KEY_NAMES", "VENDOR_URL", "Endpoint", "is_placeholder", "resolve"]
+__all__ = ["KEY_NAMES", "VENDOR_URL", "Endpoint", "resolve"]
 
 VENDOR_URL = "https://api.anthropic.com"
 KEY_NAMES = ("ANTHROPIC_API_KEY", "ANTHROPIC_TOKEN")
 _KEYS_URL = "https://platform.claude.com/settings/keys"
-_PLACEHOLDERS = frozenset({"***", "changeme", "change-me", "dummy", "placeholder", "your-api-key", "your_api_key"})
+_VENDOR_HOST = "api.anthropic.com"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,18 +41,12 @@ class Endpoint:
     @property
     def is_vendor(self) -> bool:
         """Whether this is Anthropic's own address, which knows everything the documentation says."""
-        return _origin(self.base_url) == _origin(VENDOR_URL)
+        return secure_host(self.base_url) == _VENDOR_HOST
 
     @property
     def secret(self) -> str:
         """What must not be shown."""
         return self.key or self.token
-
-
-def is_placeholder(value: str) -> bool:
-    """Whether a value stands for no key: `***`, `changeme`, `dummy` and the like, or fewer than four characters."""
-    text = value.strip()
-    return len(text) < 4 or text.lower() in _PLACEHOLDERS or set(text) == {"*"}
 
 
 def resolve(context: PluginContext) -> Endpoint:
@@ -59,15 +55,15 @@ def resolve(context: PluginContext) -> Endpoint:
     Raises `AuthFailed` where a key is needed and missing, `ConfigError` where the address cannot be used.
     """
     settings = context.section(Settings, "anthropic")
-    address = _checked(settings.base_url) if settings.base_url else VENDOR_URL
+    address = checked(settings.base_url, "anthropic", "messages") if settings.base_url else VENDOR_URL
     endpoint = Endpoint(base_url=address, settings=settings)
-    own = usable(settings.api_key.reveal())
+    own = _usable(settings.api_key.reveal())
     if own:
         return Endpoint(base_url=address, key=own, key_name="anthropic.api_key", settings=settings)
     if not endpoint.is_vendor:
         return _keyless(endpoint)
     for name in KEY_NAMES:
-        value = usable(context.secret(name))
+        value = _usable(context.secret(name))
         if value and name == "ANTHROPIC_TOKEN":
             return Endpoint(token=value, key_name=name, settings=settings)
         if value:
@@ -79,43 +75,16 @@ def resolve(context: PluginContext) -> Endpoint:
 
 
 def _keyless(endpoint: Endpoint) -> Endpoint:
-    host = urlsplit(endpoint.base_url).hostname or ""
-    if host not in ("localhost", "::1") and not host.startswith("127."):
+    if not is_local(endpoint.base_url):
         raise AuthFailed(
-            f"anthropic.base_url is {host}, and Anthropic's key is not sent there.",
+            f"anthropic.base_url is {host_of(endpoint.base_url)}, and Anthropic's key is not sent there.",
             remedy="Set the key for that address as `anthropic.api_key`.",
         )
     # The SDK sends no request without a key, and local servers ask for none.
     return Endpoint(base_url=endpoint.base_url, key="none", key_name="anthropic.api_key", settings=endpoint.settings)
 
 
-def usable(value: str) -> str:
+def _usable(value: str) -> str:
     """The value, or nothing where it is a placeholder."""
     text = value.strip()
-    return "" if is_placeholder(text) else text
-
-
-def _checked(address: str) -> str:
-    parts = _split(address)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigError(
-            f"anthropic.base_url is not a web address: {address!r}.",
-            remedy="It should look like https://gateway.example.com.",
-        )
-    if parts.username or parts.password:
-        raise ConfigError("anthropic.base_url holds a user name or password.", remedy="Use anthropic.api_key instead.")
-    return address.rstrip("/").removesuffix("/messages").removesuffix("/v1").rstrip("/")
-
-
-def _split(address: str) -> SplitResult:
-    try:
-        parts = urlsplit(address)
-        _ = parts.port
-    except ValueError:
-        return urlsplit("")
-    return parts
-
-
-def _origin(address: str) -> tuple[str, str | None, int]:
-    parts = _split(address)
-    return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
+    return "" if is_dummy_key(text) else text

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import time
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
 
-from hermes_anthropic.answer import Answer, FailedInStream
-from hermes_anthropic.body import BodyBuilder
-from hermes_anthropic.effort import betas_of
+from hermes_compatible.clock import Clock, TimeUp
+from hermes_compatible.failures import transport_failure
+from hermes_compatible.messages.answer import Answer
+from hermes_compatible.messages.body import BodyBuilder
+from hermes_compatible.reading import drain
+from hermes_compatible.sending import PIECE, Pieces
+
+from hermes_anthropic.dialect import betas_of, wire_endpoint
 from hermes_anthropic.endpoint import Endpoint, resolve
-from hermes_anthropic.failures import failed_answer, failed_in_stream, transport_failure
+from hermes_anthropic.failures import request_errors, request_failure
 from hermes_anthropic.sdk import ClientMaker
-from hermes_host.errors import ConnectionLost, InvalidResponse
+from hermes_host.errors import InvalidResponse
 from hermes_host.protocols import ModelInfo
 
 if TYPE_CHECKING:
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["AnthropicProvider", "connect"]
 
-_DRAIN_SECONDS = 1.0
 _MOST_PAUSES = 10
 """How often a paused answer is continued; the vendor pauses after ten rounds of its own tools."""
 
@@ -50,9 +51,8 @@ class AnthropicProvider:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
-        settings = endpoint.settings
-        # Only the vendor itself is sure to know a beta; gateways refuse what they do not know.
-        self._bodies = BodyBuilder(cache=settings.cache, display=settings.thinking_display, bind=endpoint.is_vendor)
+        self._wire = wire_endpoint(endpoint)
+        self._bodies = BodyBuilder(self._wire.quirks)
         self._clients = ClientMaker(endpoint)
 
     def __repr__(self) -> str:
@@ -63,14 +63,20 @@ class AnthropicProvider:
         self._clients.begin()
 
     async def stream(self, request: ModelRequest) -> AsyncIterator[ProviderEvent]:
-        """The answer as it comes. `request.timeout` bounds each wait and the whole."""
-        answer = Answer(request.model)
-        deadline = None if request.timeout is None else time.monotonic() + request.timeout
+        """The answer as it comes, within `request.limits` and `request.timeout`."""
+        clock = Clock(self._wire, request)
+        answer = Answer(self._wire, request.model)
         body = self._bodies.build(request)
         for pauses in range(_MOST_PAUSES + 1):
-            async with aclosing(self._exchange(request, body, answer, deadline)) as events:
-                async for event in events:
-                    yield event
+            async with self._exchange(request.model, body, answer, clock) as pieces:
+                async for piece in pieces:
+                    for event in answer.feed(piece):
+                        yield event
+                    if answer.done:
+                        await drain(pieces, *request_errors())
+                        break
+            for event in answer.end_body():
+                yield event
             if not answer.paused or pauses == _MOST_PAUSES:
                 break
             body = self._bodies.build(request, answer.resume())
@@ -79,15 +85,14 @@ class AnthropicProvider:
 
     async def models(self) -> Sequence[ModelInfo]:
         """The models the API lists, the newest first."""
+        clock = Clock(self._wire)
+        client = await self._clients.client()
         import anthropic
 
-        client = await self._clients.client()
         try:
             return [_info(model) async for model in client.models.list()]
-        except anthropic.APIStatusError as error:
-            raise self._failed(error, "") from error
-        except anthropic.APIConnectionError as error:
-            raise transport_failure(self.endpoint, error, partial=False) from error
+        except request_errors() as error:
+            raise request_failure(self._wire, "", error, clock) from error
         except (anthropic.APIError, ValueError, AttributeError, TypeError) as error:
             # The SDK checks nothing of an answer with status 200 and fails where the first field is missing.
             raise InvalidResponse(
@@ -99,52 +104,39 @@ class AnthropicProvider:
         """Close the connections."""
         await self._clients.aclose()
 
+    @asynccontextmanager
     async def _exchange(
-        self, request: ModelRequest, body: bytes, answer: Answer, deadline: float | None
-    ) -> AsyncGenerator[ProviderEvent]:
-        """One request and the events of its answer."""
-        client = await self._clients.client()
-        import anthropic
-        import httpx2
-
+        self, model: str, body: bytes, answer: Answer, clock: Clock
+    ) -> AsyncGenerator[AsyncGenerator[bytes]]:
+        """One request, and the pieces of its answer; what reading them raises becomes the host's error."""
+        clock.answering = False
+        try:
+            client = await clock.within(self._clients.client())
+        except TimeUp as error:
+            raise transport_failure(self._wire, error, clock, partial=answer.began) from error
         response: httpx2.Response | None = None
         try:
-            response = await self._send(client, request.model, body, _left(deadline))
-            async with aclosing(response.aiter_bytes()) as pieces:
-                async for piece in pieces:
-                    for event in answer.feed(piece):
-                        yield event
-                    if answer.done:
-                        await _drain(pieces)
-                        break
-                    if deadline is not None and time.monotonic() > deadline:
-                        raise ConnectionLost("The time for this answer is over.", partial=answer.begun)
-            for event in answer.close():
-                yield event
-        except FailedInStream as error:
-            raise failed_in_stream(self.endpoint, request.model, error.error) from None
-        except anthropic.APIStatusError as error:
-            raise self._failed(error, request.model) from error
-        except (anthropic.APIConnectionError, httpx2.HTTPError) as error:
-            raise transport_failure(self.endpoint, error, partial=answer.begun) from error
+            response = await clock.within(self._send(client, model, body, clock))
+            clock.answering = True
+            async with aclosing(clock.pieces(_pieces(response))) as pieces:
+                yield pieces
+        except request_errors() as error:
+            raise request_failure(self._wire, model, error, clock, partial=answer.began) from error
         finally:
             if response is not None:
                 await response.aclose()
 
-    async def _send(self, client: anthropic.AsyncAnthropic, model: str, body: bytes, seconds: float) -> httpx2.Response:
+    async def _send(self, client: anthropic.AsyncAnthropic, model: str, body: bytes, clock: Clock) -> httpx2.Response:
         """Post a body that is encoded already: the SDK's own method would encode the whole conversation each time."""
         import anthropic
         import httpx2
 
-        settings = self.endpoint.settings
-        timeout = httpx2.Timeout(
-            min(seconds, settings.read_timeout), connect=min(seconds, settings.connect_timeout), write=min(seconds, 60)
-        )
+        headers = {**self._headers(model), "content-length": str(len(body))}
         response: Any = await client.post(
             "/v1/messages",
-            content=body,
+            content=Pieces(body) if len(body) > PIECE else body,
             cast_to=httpx2.Response,
-            options={"headers": self._headers(model), "timeout": timeout},
+            options={"headers": headers, "timeout": httpx2.Timeout(**clock.stages)},
             stream=True,
             stream_cls=anthropic.AsyncStream[Any],
         )
@@ -155,9 +147,12 @@ class AnthropicProvider:
         betas = betas_of(model, self.endpoint.settings.betas, bind=self.endpoint.is_vendor)
         return {**headers, "anthropic-beta": ",".join(betas)} if betas else headers
 
-    def _failed(self, error: anthropic.APIStatusError, model: str) -> Exception:
-        response = error.response
-        return failed_answer(self.endpoint, model, response.status_code, response.headers, response.content)
+
+async def _pieces(response: httpx2.Response) -> AsyncGenerator[bytes]:
+    """The body as it comes, unpacked where it is packed."""
+    packed = response.headers.get("content-encoding", "identity") != "identity"
+    async for piece in response.aiter_bytes() if packed else response.aiter_raw():
+        yield piece
 
 
 def _info(model: anthropic.types.ModelInfo) -> ModelInfo:
@@ -168,17 +163,3 @@ def _info(model: anthropic.types.ModelInfo) -> ModelInfo:
         context=getattr(model, "max_input_tokens", None) or 0,
         max_output=getattr(model, "max_tokens", None) or 0,
     )
-
-
-def _left(deadline: float | None) -> float:
-    return float("inf") if deadline is None else max(0.001, deadline - time.monotonic())
-
-
-async def _drain(pieces: AsyncGenerator[bytes]) -> None:
-    """Read what follows the end of the message, so that the connection can be used again; a moment at the most."""
-    import httpx2
-
-    with contextlib.suppress(TimeoutError, httpx2.HTTPError):
-        async with asyncio.timeout(_DRAIN_SECONDS):
-            async for _ in pieces:
-                pass

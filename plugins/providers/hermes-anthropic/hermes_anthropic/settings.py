@@ -23,6 +23,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     )
     connect_timeout: Annotated[float, Meta(description="Seconds until a connection must stand.", gt=0)] = 10.0
     read_timeout: Annotated[float, Meta(description="Seconds an answer may be silent.", gt=0)] = 300.0
+    write_timeout: Annotated[float, Meta(description="Seconds the API may take to accept more of a request.", gt=0)] = (
+        60.0
+    )
     cache: Annotated[
         Literal["5m", "1h", "off"],
         Meta(description="How long the vendor keeps prompts in its cache; an hour costs more to write."),

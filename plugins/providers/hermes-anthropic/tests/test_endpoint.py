@@ -86,7 +86,9 @@ def test_a_server_on_this_machine_gets_no_key_of_the_vendor(host: Make) -> None:
     assert found.base_url == "http://127.0.0.1:8080" and KEY not in (found.key, found.token)
 
 
-@pytest.mark.parametrize("address", ["example.org", "ftp://example.org", "https://user:pw@example.org", "http://[::1"])
+@pytest.mark.parametrize(
+    "address", ["example.org", "ftp://example.org", "https://user:pw@example.org", "http://[::1", "https://a.example:b"]
+)
 def test_an_address_that_cannot_be_used_is_refused(host: Make, address: str) -> None:
     with pytest.raises(ConfigError):
         endpoint(host(f"anthropic: {{base_url: '{address}', api_key: {OWN}}}"))

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from hermes_anthropic.endpoint import Endpoint
-from hermes_anthropic.failures import retry_after
 from hermes_anthropic.provider import AnthropicProvider
 
 from hermes_host.errors import (
@@ -76,21 +75,6 @@ async def test_the_time_to_wait_is_told(make: Make, ask: Any) -> None:
     with pytest.raises(Overloaded) as caught:
         await ask(make(failure(529, headers={"retry-after": "7"})))
     assert caught.value.retry_after == 7.0
-
-
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ({"retry-after": "1.5"}, 1.5),
-        ({"retry-after-ms": "250", "retry-after": "9"}, 0.25),
-        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0.0),
-        ({"retry-after": "soon"}, None),
-        ({"retry-after": "-1"}, None),
-        ({}, None),
-    ],
-)
-def test_the_time_to_wait_comes_in_several_forms(headers: dict[str, str], seconds: float | None) -> None:
-    assert retry_after(headers) == seconds
 
 
 async def test_a_key_never_shows_and_the_request_id_does(make: Make, ask: Any) -> None:

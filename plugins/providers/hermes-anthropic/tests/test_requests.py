@@ -9,9 +9,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from hermes_anthropic.body import BodyBuilder
-from hermes_anthropic.effort import BINDING_BETA, betas_of
+from hermes_anthropic.dialect import betas_of, quirks_of
 from hermes_anthropic.provider import AnthropicProvider
+from hermes_anthropic.settings import Settings
+from hermes_compatible.messages.body import BodyBuilder
+from hermes_compatible.messages.generation import BINDING_BETA
 
 from hermes_host.messages import (
     Media,
@@ -37,6 +39,10 @@ PNG = b"\x89PNG not really"
 MODEL = "claude-sonnet-5-5"
 
 
+def building(*, bind: bool = False, **settings: Any) -> BodyBuilder:
+    return BodyBuilder(quirks_of(Settings(**settings), bind=bind))
+
+
 @pytest.fixture
 def body() -> Body:
     """The body of one request, which keeps the API's rules."""
@@ -51,7 +57,7 @@ def body() -> Body:
         request = ModelRequest(
             model=model, messages=messages or (user_message("Hello"),), settings=settings or ModelSettings(), **more
         )
-        built: dict[str, Any] = msgspec.json.decode((builder or BodyBuilder()).build(request))
+        built: dict[str, Any] = msgspec.json.decode((builder or building()).build(request))
         assert violation(built) == ""
         return built
 
@@ -201,7 +207,7 @@ def test_an_answer_of_thoughts_alone_still_goes_back(body: Body) -> None:
 
 
 def test_changing_the_model_encodes_anew_and_changing_back_finds_the_thoughts(body: Body) -> None:
-    builder = BodyBuilder()
+    builder = building()
     history = (user_message("a"), assistant_message(thought(), "x"), user_message("b"))
     kinds = [
         shape(body(*history, builder=builder, model=model, session_id="s"))[1][1]
@@ -244,7 +250,7 @@ def test_tools_system_and_the_ends_of_two_requests_are_marked(body: Body) -> Non
 
 
 def test_what_one_request_wrote_to_the_cache_the_next_one_finds(body: Body) -> None:
-    builder = BodyBuilder()
+    builder = building()
     history = steps(6)
     ends = [marked(body(*history[:size], builder=builder, tools=(LOOK,), session_id="s")) for size in (9, 11, 13)]
     assert [end[0] for end in ends[1:]] == [end[1] for end in ends[:-1]]
@@ -257,13 +263,13 @@ def test_there_are_never_more_than_four_marks(body: Body, size: int) -> None:
 
 def test_the_hour_is_asked_for_where_it_is_set_and_off_is_off(body: Body) -> None:
     assert '"ttl": "1h"' not in str(body(system="x"))
-    hour = body(system="x", tools=(LOOK,), builder=BodyBuilder(cache="1h"))
+    hour = body(system="x", tools=(LOOK,), builder=building(cache="1h"))
     assert hour["system"][0]["cache_control"] == {"type": "ephemeral", "ttl": "1h"}
-    assert breakpoints(body(system="x", tools=(LOOK,), builder=BodyBuilder(cache="off"))) == 0
+    assert breakpoints(body(system="x", tools=(LOOK,), builder=building(cache="off"))) == 0
 
 
 def test_each_request_begins_with_the_bytes_of_the_one_before_apart_from_the_marks() -> None:
-    builder, history = BodyBuilder(), steps(10)
+    builder, history = building(), steps(10)
     before = b""
     for size in range(1, len(history), 2):
         request = ModelRequest(
@@ -281,7 +287,7 @@ def test_a_message_is_encoded_once_so_that_a_file_that_changes_does_not_change_t
     path = tmp_path / "a.png"
     path.write_bytes(b"first")
     history = [user_message(Media(kind="image", mime="image/png", url=path.as_uri()))]
-    builder = BodyBuilder()
+    builder = building()
     body(*history, builder=builder, session_id="s")
     path.write_bytes(b"second")
     built = body(*history, assistant_message("x"), user_message("y"), builder=builder, session_id="s")
@@ -435,7 +441,7 @@ def test_a_demanded_call_and_thoughts_are_not_asked_for_together(body: Body) -> 
 
 
 def test_thoughts_that_no_longer_fit_are_dropped_by_the_models_that_bind_them(body: Body) -> None:
-    binding = BodyBuilder(bind=True)
+    binding = building(bind=True)
     built = body(model="claude-opus-5-5", builder=binding)
     assert built["thinking"]["block_binding"] == {"prefix_mismatch_behavior": "drop_block"}
     assert "block_binding" not in body(model="claude-opus-5", builder=binding)["thinking"]
@@ -445,12 +451,12 @@ def test_thoughts_that_no_longer_fit_are_dropped_by_the_models_that_bind_them(bo
 @pytest.mark.parametrize("model", ["claude-opus-5-5", "claude-sonnet-5-5", "claude-opus-5", "claude-sonnet-4-5", "x"])
 @pytest.mark.parametrize("bind", [True, False])
 def test_the_beta_is_named_exactly_where_it_is_used(body: Body, model: str, bind: bool) -> None:
-    built = body(model=model, builder=BodyBuilder(bind=bind))
+    built = body(model=model, builder=building(bind=bind))
     named = BINDING_BETA in betas_of(model, ["mine"], bind=bind)
     assert named or "block_binding" not in built.get("thinking", {})
     assert betas_of(model, ["mine"], bind=bind)[0] == "mine"
 
 
 def test_thoughts_may_be_left_out_of_the_answer(body: Body) -> None:
-    built = body(model="claude-opus-5-5", builder=BodyBuilder(display="omitted"))
+    built = body(model="claude-opus-5-5", builder=building(thinking_display="omitted"))
     assert built["thinking"]["display"] == "omitted"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from hermes_anthropic.provider import AnthropicProvider
-from hermes_anthropic.wire import EventReader
+from hermes_compatible.sse import EventReader
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

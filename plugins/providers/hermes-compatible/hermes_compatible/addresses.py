@@ -62,11 +62,7 @@ def host_of(address: str) -> str:
 def secure_host(address: str) -> str:
     """The host, empty where the address is not on the standard port over TLS."""
     parts = _split(address)
-    try:
-        standard = parts.scheme == "https" and parts.port in (None, 443)
-    except ValueError:
-        return ""
-    return (parts.hostname or "") if standard else ""
+    return (parts.hostname or "") if parts.scheme == "https" and parts.port in (None, 443) else ""
 
 
 def is_local(address: str) -> bool:
@@ -76,7 +72,10 @@ def is_local(address: str) -> bool:
 
 
 def _split(address: str) -> SplitResult:
+    """The parts, all empty where the address or its port is malformed."""
     try:
-        return urlsplit(address)
+        parts = urlsplit(address)
+        _ = parts.port
     except ValueError:
         return urlsplit("")
+    return parts

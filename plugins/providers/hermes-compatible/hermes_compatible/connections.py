@@ -12,7 +12,9 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+from hermes_compatible.clock import TimeUp
 from hermes_compatible.failures import transport_failure
+from hermes_compatible.sending import PIECE, Pieces
 from hermes_host.errors import ConfigError, InvalidResponse
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     import httpcore2
 
+    from hermes_compatible.clock import Clock
     from hermes_compatible.endpoint import Endpoint
 
 __all__ = ["Connections", "Received", "transport_errors"]
@@ -31,10 +34,11 @@ _KEPT_SECONDS = 60.0
 
 
 def transport_errors() -> tuple[type[Exception], ...]:
-    """What `httpcore2` raises when the network, the server or a proxy fails; it has no common base."""
+    """What is raised when the network, the server, a proxy or the time fails; `httpcore2` has no common base for it."""
     import httpcore2
 
     return (
+        TimeUp,
         httpcore2.NetworkError,
         httpcore2.TimeoutException,
         httpcore2.ProtocolError,
@@ -94,15 +98,9 @@ class Connections:
         self._pool: httpcore2.AsyncConnectionPool | None = None
 
     async def send(
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: Mapping[str, str],
-        body: bytes = b"",
-        timeout: float | None = None,
+        self, method: str, url: str, clock: Clock, *, headers: Mapping[str, str], body: bytes = b""
     ) -> Received:
-        """Send a request and wait for the beginning of its answer; `timeout` bounds every single wait.
+        """Send a request and wait for the beginning of its answer, as long as the clock allows.
 
         Raises `ConnectionLost`.
         """
@@ -114,25 +112,22 @@ class Connections:
         pairs += [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
         if body:
             pairs.append((b"content-length", b"%d" % len(body)))
+        content = Pieces(body) if len(body) > PIECE else body
         request = httpcore2.Request(
-            method, target, headers=pairs, content=body, extensions={"timeout": self._timeouts(timeout)}
+            method, target, headers=pairs, content=content, extensions={"timeout": clock.stages}
         )
         try:
-            return Received(self._endpoint, await self._open().handle_async_request(request))
+            response = await clock.within(self._open().handle_async_request(request))
         except transport_errors() as error:
-            raise transport_failure(self._endpoint, error, partial=False) from error
+            raise transport_failure(self._endpoint, error, clock, partial=False) from error
+        clock.answering = True
+        return Received(self._endpoint, response)
 
     async def aclose(self) -> None:
         """Close the connections; the next request opens new ones."""
         pool, self._pool = self._pool, None
         if pool is not None:
             await pool.aclose()
-
-    def _timeouts(self, seconds: float | None) -> dict[str, float]:
-        endpoint = self._endpoint
-        limits = {"connect": endpoint.connect_timeout, "read": endpoint.read_timeout, "write": endpoint.write_timeout}
-        limits["pool"] = endpoint.connect_timeout
-        return limits if seconds is None else {name: min(limit, max(0.001, seconds)) for name, limit in limits.items()}
 
     def _open(self) -> httpcore2.AsyncConnectionPool:
         if self._pool is None:

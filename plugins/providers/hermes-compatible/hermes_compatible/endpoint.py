@@ -49,6 +49,10 @@ class Endpoint:
     ca_bundle: str = ""
     models: tuple[tuple[str, int], ...] = ()
     """Models the user listed, with their context length or 0."""
+    address_name: str = "the base URL"
+    """What `base_url` is called in error messages: a setting's name where there is one of its own."""
+    section: str = "compatible"
+    """The section of config.yaml that holds the time-outs, for error messages."""
 
 
 def resolve(context: PluginContext, spec: ProviderSpec) -> Endpoint:

@@ -7,11 +7,11 @@ first, and from the wording only where neither says enough (a full context, a co
 from __future__ import annotations
 
 import re
-import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from hermes_compatible.waiting import retry_after
 from hermes_host.errors import (
     AuthFailed,
     BadRequest,
@@ -27,9 +27,10 @@ from hermes_host.errors import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from hermes_compatible.clock import Clock
     from hermes_compatible.endpoint import Endpoint
 
-__all__ = ["failed_answer", "failed_in_stream", "not_json", "retry_after", "transport_failure", "without_secrets"]
+__all__ = ["failed_answer", "failed_in_stream", "not_json", "transport_failure", "without_secrets"]
 
 _SHOWN = 300
 
@@ -49,8 +50,11 @@ _LIMIT = (
 _REFUSED = (
     r"(?i)"
     r"content[_ ](?:filter|policy)|content management policy|data_inspection_failed|sensitive content|moderation"
+    r"|usage policy|usage policies|blocked by content"
 )
-_QUOTA = r"(?i)insufficient[_ ](?:quota|balance|credits)|out of credits|credit balance|billing"
+_QUOTA = (
+    r"(?i)insufficient[_ ](?:quota|balance|credits)|out of credits|credit balance|spend limit|usage limits?\b|billing"
+)
 _TOKENS = r"\b(?:sk|pk|rk|gsk|hf|xai|ghp|nvapi)[-_][A-Za-z0-9_\-*.]{6,}|\bBearer\s+\S+|\bAIza[\w-]{20,}"
 
 _STATUS_BY_CODE = {
@@ -83,7 +87,7 @@ _STATUS_BY_CODE = {
 }
 
 
-_SPOKEN = {"chat": "chat completions", "messages": "messages"}
+_NOT_SPOKEN = {"chat": "There are no chat completions", "messages": "There is no Messages API"}
 _ADDRESS = {"chat": "which mostly ends in /v1", "messages": "which stands without /v1"}
 
 
@@ -99,15 +103,18 @@ def failed_answer(
     endpoint: Endpoint, model: str, status: int, headers: Mapping[str, str], body: bytes
 ) -> ProviderError:
     """The error for an answer with a status other than 200."""
-    words = _words_of(endpoint, body)
-    after = retry_after(headers)
     if 300 <= status < 400:
         return BadRequest(
             f"{endpoint.provider} redirects to another address, and requests with a key do not follow.",
-            remedy="Set the base URL to the address itself.",
+            remedy=f"Set {endpoint.address_name} to the address itself.",
             status=status,
         )
-    return _by_status(endpoint, model, status, words, after)
+    words = _words_of(endpoint, body)
+    id = headers.get("request-id", "")
+    if id and words.text:
+        # Anthropic's support asks for it.
+        words = msgspec.structs.replace(words, text=f"{words.text} [{id}]")
+    return _by_status(endpoint, model, status, words, retry_after(headers))
 
 
 def failed_in_stream(endpoint: Endpoint, model: str, error: Any) -> ProviderError:
@@ -120,7 +127,8 @@ def _by_status(endpoint: Endpoint, model: str, status: int, words: _Words, after
     name = endpoint.provider
     said = f" ({status}): {words.text}" if words.text else f" ({status})."
     everything = f"{words.code} {words.text}"
-    if status in (400, 413, 422, 500) and re.search(_CONTEXT, everything):
+    too_large = status == 413 and endpoint.wire == "messages"
+    if too_large or (status in (400, 413, 422, 500) and re.search(_CONTEXT, everything)):
         return ContextTooLong(f"The conversation does not fit {model!r}{said}", status=status, limit=_limit(words.text))
     if status in (400, 403, 422) and re.search(_REFUSED, everything):
         return ContentRefused(
@@ -129,18 +137,19 @@ def _by_status(endpoint: Endpoint, model: str, status: int, words: _Words, after
             status=status,
         )
     if status in (402, 429) or (status in (400, 403) and re.search(_QUOTA, everything)):
-        remedy = "The account has no credit left." if status == 402 or re.search(_QUOTA, everything) else ""
+        exhausted = status == 402 or re.search(_QUOTA, everything)
+        remedy = "The account has no credit left, or has reached a limit of its own." if exhausted else ""
         return RateLimited(f"{name} limits requests{said}", remedy=remedy, status=status, retry_after=after)
     if status in (401, 403):
         return AuthFailed(f"{name} did not accept the key{said}", remedy=_key_remedy(endpoint), status=status)
     if status == 404 and "model" in everything.lower():
-        return BadRequest(
-            f"{name} has no model {model!r}{said}", remedy="See `hermes model list` for those it has.", status=status
-        )
+        remedy = f"See `hermes model list --provider {name}` for those it has."
+        return BadRequest(f"{name} has no model {model!r}{said}", remedy=remedy, status=status)
     if status == 404:
+        mode = ", and api_mode, which says what is spoken there" if endpoint.section == "compatible" else ""
         return BadRequest(
-            f"There are no {_SPOKEN[endpoint.wire]} at {endpoint.base_url}{said}",
-            remedy=f"Check the base URL, {_ADDRESS[endpoint.wire]}, and api_mode, which says what is spoken there.",
+            f"{_NOT_SPOKEN[endpoint.wire]} at {endpoint.base_url}{said}",
+            remedy=f"Check {endpoint.address_name}, {_ADDRESS[endpoint.wire]}{mode}.",
             status=status,
         )
     if status in (408, 409, 425) or status >= 500:
@@ -148,26 +157,49 @@ def _by_status(endpoint: Endpoint, model: str, status: int, words: _Words, after
     return BadRequest(f"{name} refused the request{said}", status=status)
 
 
-def transport_failure(endpoint: Endpoint, error: Exception, *, partial: bool) -> ProviderError:
-    """The error for what `httpcore2` raised."""
-    import httpcore2
-
-    place = endpoint.base_url
-    if isinstance(error, httpcore2.ConnectTimeout):
-        text = f"{place} did not accept a connection within {endpoint.connect_timeout:g} s."
-    elif isinstance(error, httpcore2.TimeoutException):
-        text = f"{endpoint.provider} was silent for too long ({type(error).__name__})."
-        return ConnectionLost(text, remedy="compatible.read_timeout sets the limit.", partial=partial)
-    elif isinstance(error, httpcore2.ConnectError):
-        text = f"{place} cannot be reached: {_reason(endpoint, error)}."
-    else:
-        text = f"The connection to {endpoint.provider} broke: {_reason(endpoint, error)}."
-        return ConnectionLost(text, partial=partial)
-    remedy = f"Is the server running? See {endpoint.key_url}." if not endpoint.key and endpoint.key_url else ""
-    return ConnectionLost(text, remedy=remedy, partial=partial)
+def transport_failure(endpoint: Endpoint, error: BaseException, clock: Clock, *, partial: bool) -> ProviderError:
+    """The error for what `httpcore2` raised, or `httpx2`, whose classes bear the same names, or the clock."""
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    if kinds & {"TimeUp", "TimeoutException"}:
+        return _too_slow(endpoint, kinds, clock, partial=partial)
+    if "DecodingError" in kinds:
+        return InvalidResponse(f"{endpoint.provider} sent an answer that cannot be unpacked.")
+    reason = _reason(endpoint, error)
+    if "ConnectError" not in kinds:
+        return ConnectionLost(f"The connection to {endpoint.provider} broke: {reason}.", partial=partial)
+    return ConnectionLost(
+        f"{endpoint.base_url} cannot be reached: {reason}.", remedy=_is_it_running(endpoint), partial=partial
+    )
 
 
-def _reason(endpoint: Endpoint, error: Exception) -> str:
+def _too_slow(endpoint: Endpoint, kinds: set[str], clock: Clock, *, partial: bool) -> ConnectionLost:
+    """The error for a stage that took too long, or for the whole answer."""
+    name = endpoint.provider
+    if "TimeUp" in kinds:
+        return ConnectionLost(f"The answer of {name} was not complete within {clock.whole:g} s.", partial=partial)
+    if kinds & {"ConnectTimeout", "PoolTimeout"}:
+        text = f"{endpoint.base_url} did not accept a connection within {clock.connect:g} s."
+        remedy = _is_it_running(endpoint) or _setting(endpoint, "connect", clock)
+        return ConnectionLost(text, remedy=remedy, partial=partial)
+    if "WriteTimeout" in kinds:
+        text = f"{name} took no more of the request for {clock.write:g} s."
+        return ConnectionLost(text, remedy=_setting(endpoint, "write", clock), partial=partial)
+    where = "in the midst of its answer" if clock.answering else "before its answer began"
+    return ConnectionLost(
+        f"{name} was silent for {clock.read:g} s {where}.", remedy=_setting(endpoint, "read", clock), partial=partial
+    )
+
+
+def _setting(endpoint: Endpoint, stage: str, clock: Clock) -> str:
+    section = "resilience" if clock.is_own(stage) else endpoint.section
+    return f"{section}.{stage}_timeout sets the limit."
+
+
+def _is_it_running(endpoint: Endpoint) -> str:
+    return f"Is the server running? See {endpoint.key_url}." if not endpoint.key and endpoint.key_url else ""
+
+
+def _reason(endpoint: Endpoint, error: BaseException) -> str:
     cause: BaseException | None = error
     while cause is not None and not str(cause):
         cause = cause.__cause__ or cause.__context__
@@ -181,33 +213,8 @@ def not_json(endpoint: Endpoint, body: bytes) -> InvalidResponse:
     shown = f": {without_secrets(endpoint, text)[:_SHOWN]}" if text else "."
     return InvalidResponse(
         f"{endpoint.base_url} answered with {kind} instead of JSON{shown}",
-        remedy="Check the base URL and any proxy on the way.",
+        remedy=f"Check {endpoint.address_name} and any proxy on the way.",
     )
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait, from `retry-after-ms` or `retry-after` (seconds, or an HTTP date); None where it is not said."""
-    milliseconds = _number(headers.get("retry-after-ms", ""))
-    if milliseconds is not None:
-        return milliseconds / 1000
-    value = headers.get("retry-after", "").strip()
-    seconds = _number(value)
-    if seconds is not None or not value:
-        return seconds
-    from email.utils import parsedate_to_datetime
-
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
-        return None
-
-
-def _number(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if 0 <= number < 1e9 else None
 
 
 def without_secrets(endpoint: Endpoint, text: str) -> str:

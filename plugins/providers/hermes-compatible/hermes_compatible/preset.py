@@ -52,14 +52,30 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """How the key is sent: in a header of its own, or as `authorization: Bearer`."""
     cache_marks: bool = True
     """Whether `cache_control` is understood, or at least passed over."""
+    cache_lifetime: Literal["5m", "1h"] = "5m"
+    """How long prompts are kept in the vendor's cache; an hour costs more to write."""
+    marks_two_ends: bool = False
+    """Whether the end of the request before is marked each time, not only where it is too far back to be found."""
     documents: bool = True
     """Whether documents (PDF, text files) are taken as such; without, text files go as text and PDFs are named."""
+    thinking_display: Literal["summarized", "omitted"] = "summarized"
+    """Whether a summary of the thoughts of Claude's newer models is sent, or only their signature."""
     unsigned_thinking: bool = False
     """Whether thoughts that came without a signature go back nevertheless."""
+    ends_in_thoughts: bool = False
+    """Whether an answer may go back that ends in a thought."""
     drops_unbound_thinking: bool = False
     """Whether thoughts that no longer fit what stands before them can be dropped by the vendor instead of refused."""
+    disables_budgets: bool = True
+    """Whether a model with a budget for thoughts is told not to think, where others take silence for that."""
+    translates: bool = False
+    """Whether models of other makers are asked as Claude's are, since what stands there translates for them."""
+    says_auto: bool = False
+    """Whether a call that the model does not let one demand is asked for as `auto`, and not by saying nothing."""
     max_output: int = 0
     """`max_tokens` for models that `hermes_compatible.messages.limits` does not know; 0: the default there."""
+    strict_events: bool = False
+    """Whether events out of order and arguments that are `null` are faults even where nothing is lost by them."""
 
 
 class Preset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

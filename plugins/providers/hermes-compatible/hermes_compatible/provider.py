@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import time
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
+from hermes_compatible.clock import Clock
 from hermes_compatible.connections import Connections, Received, transport_errors
 from hermes_compatible.endpoint import Endpoint, resolve
 from hermes_compatible.failures import failed_answer, transport_failure
+from hermes_compatible.reading import drain
 from hermes_compatible.wires import wire_format
-from hermes_host.errors import ConnectionLost, Unsupported
+from hermes_host.errors import Unsupported
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from hermes_host.context import PluginContext
     from hermes_host.protocols import ModelInfo, ModelRequest
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["CompatibleProvider", "connect"]
 
-_DRAIN_SECONDS = 1.0
 _LARGEST_ERROR = 64 * 1024
 _LARGEST_CATALOGUE = 64 * 1024 * 1024
 _MOST_PAGES = 100
@@ -47,29 +45,27 @@ class CompatibleProvider:
         return f"<CompatibleProvider {self.endpoint.provider} at {self.endpoint.base_url}>"
 
     async def stream(self, request: ModelRequest) -> AsyncIterator[ProviderEvent]:
-        """The answer as it comes. `request.timeout` bounds each wait and the whole. No request is sent twice."""
-        deadline = None if request.timeout is None else time.monotonic() + request.timeout
+        """The answer as it comes, within `request.limits` and `request.timeout`. No request is sent twice."""
+        clock = Clock(self.endpoint, request)
         answer = self._wire.answer(request.model)
-        received = await self._ask(request)
+        received = await self._ask(request, clock)
         try:
             if received.status != 200:
-                body = await received.read(_LARGEST_ERROR)
+                body = await clock.within(received.read(_LARGEST_ERROR))
                 raise failed_answer(self.endpoint, request.model, received.status, received.headers, body)
-            async with aclosing(received.pieces()) as pieces:
+            async with aclosing(clock.pieces(received.pieces())) as pieces:
                 async for piece in pieces:
                     for event in answer.feed(piece):
                         yield event
                     if answer.done:
-                        await _drain(pieces)
+                        await drain(pieces, *transport_errors())
                         break
-                    if deadline is not None and time.monotonic() > deadline:
-                        raise ConnectionLost("The time for this answer is over.", partial=answer.began)
             # Freed before the last event: a consumer may stop there and ask again at once.
             await received.aclose()
             for event in answer.close():
                 yield event
         except transport_errors() as error:
-            raise transport_failure(self.endpoint, error, partial=answer.began) from error
+            raise transport_failure(self.endpoint, error, clock, partial=answer.began) from error
         finally:
             await received.aclose()
 
@@ -110,28 +106,20 @@ class CompatibleProvider:
         """Close the connections."""
         await self._connections.aclose()
 
-    async def _ask(self, request: ModelRequest) -> Received:
+    async def _ask(self, request: ModelRequest, clock: Clock) -> Received:
         headers = {"content-type": "application/json", "accept": "text/event-stream", **self._headers()}
         url = self.endpoint.base_url + self._wire.path
-        body = self._wire.body(request)
-        return await self._connections.send("POST", url, headers=headers, body=body, timeout=request.timeout)
+        return await self._connections.send("POST", url, clock, headers=headers, body=self._wire.body(request))
 
     async def _get(self, url: str) -> tuple[int, Mapping[str, str], bytes]:
-        received = await self._connections.send("GET", url, headers=self._headers())
+        clock = Clock(self.endpoint)
+        received = await self._connections.send("GET", url, clock, headers=self._headers())
         try:
             return received.status, received.headers, await received.read(_LARGEST_CATALOGUE)
         except transport_errors() as error:
-            raise transport_failure(self.endpoint, error, partial=False) from error
+            raise transport_failure(self.endpoint, error, clock, partial=False) from error
         finally:
             await received.aclose()
 
     def _headers(self) -> dict[str, str]:
         return {**{name.lower(): value for name, value in self.endpoint.headers.items()}, **self._wire.headers}
-
-
-async def _drain(pieces: AsyncGenerator[bytes]) -> None:
-    """Read what follows the end of the message, so that the connection can be used again; a moment at the most."""
-    with contextlib.suppress(TimeoutError, *transport_errors()):
-        async with asyncio.timeout(_DRAIN_SECONDS):
-            async for _ in pieces:
-                pass

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 from hermes_compatible.sse import EventReader
 from hermes_host.errors import InvalidResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncGenerator, Sequence
 
-__all__ = ["BodyReader"]
+__all__ = ["BodyReader", "drain"]
 
+_DRAIN_SECONDS = 1.0
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _LARGEST_DOCUMENT = 64 * 1024 * 1024
 
@@ -55,3 +58,14 @@ class BodyReader:
     def document(self) -> bytes:
         """The document as a whole."""
         return b"".join(self._document or ())
+
+
+async def drain(pieces: AsyncGenerator[bytes], *errors: type[Exception]) -> None:
+    """Read what follows the end of a message, so that the connection can be used again; a moment at the most.
+
+    `errors` are what reading may raise, which means nothing any more.
+    """
+    with contextlib.suppress(TimeoutError, *errors):
+        async with asyncio.timeout(_DRAIN_SECONDS):
+            async for _ in pieces:
+                pass

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 __all__ = ["AnswerReader", "WireFormat", "wire_format"]
 
 _VERSION = "2023-06-01"
-_BINDING_BETA = "thinking-binding-controls-2026-08-01"
-"""Lets a request ask that thoughts which no longer fit are dropped. See
-https://platform.claude.com/docs/en/build-with-claude/preserved-thinking."""
 
 
 class AnswerReader(Protocol):
@@ -98,11 +95,12 @@ class _Messages:
     def __init__(self, endpoint: Endpoint) -> None:
         from hermes_compatible.messages.answer import Answer
         from hermes_compatible.messages.body import BodyBuilder
+        from hermes_compatible.messages.generation import BINDING_BETA
 
         self.headers = {"anthropic-version": _VERSION, **_key(endpoint)}
         if endpoint.quirks.drops_unbound_thinking:
             names = (value for name, value in endpoint.headers.items() if name.lower() == "anthropic-beta")
-            self.headers["anthropic-beta"] = ",".join([*names, _BINDING_BETA])
+            self.headers["anthropic-beta"] = ",".join([*names, BINDING_BETA])
         self._endpoint = endpoint
         self._answer = Answer
         self._bodies = BodyBuilder(endpoint.quirks)

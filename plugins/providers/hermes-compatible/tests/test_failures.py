@@ -8,8 +8,8 @@ from email.utils import formatdate
 from typing import Any
 
 import pytest
-from hermes_compatible.failures import retry_after
 from hermes_compatible.provider import CompatibleProvider
+from hermes_compatible.waiting import retry_after
 
 from hermes_host.errors import (
     AuthFailed,
@@ -113,8 +113,11 @@ async def test_a_refused_key_names_variable_and_command(make: Make, ask: Any) ->
         ({}, None),
         ({"retry-after": "7"}, 7.0),
         ({"retry-after": "0.5"}, 0.5),
+        ({"retry-after": "1.5"}, 1.5),
         ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
+        ({"retry-after-ms": "250", "retry-after": "9"}, 0.25),
         ({"retry-after": "soon"}, None),
+        ({"retry-after": "-1"}, None),
         ({"retry-after": "-3"}, None),
         ({"retry-after": "nan"}, None),
         ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0.0),

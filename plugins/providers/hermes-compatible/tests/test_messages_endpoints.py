@@ -272,7 +272,7 @@ async def test_a_refused_key_in_a_config_file_tells_of_the_other_header(make_mes
 
 
 async def test_an_address_without_messages_is_told_from_an_unknown_model(make_messages: Make, ask: Any) -> None:
-    with pytest.raises(BadRequest, match="no messages at .*without /v1"):
+    with pytest.raises(BadRequest, match="no Messages API at .*without /v1"):
         await ask(make_messages(Answer(pieces=[b"Not Found"], status=404, framing="length")))
     with pytest.raises(BadRequest, match="has no model"):
         await ask(make_messages(failure(404, "model: claude-x")))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -32,7 +32,7 @@ class Answer:
         """Whether the event has come that ends the message."""
         self._endpoint = endpoint
         self._model = model
-        self._assembler = Assembler(endpoint.provider, model)
+        self._assembler = Assembler(endpoint.provider, model, strict=endpoint.quirks.strict_events)
         self._body = BodyReader(endpoint.provider)
 
     @property
@@ -47,8 +47,24 @@ class Answer:
             if self.done:
                 return
 
+    @property
+    def paused(self) -> bool:
+        """Whether the vendor asks for the same request with what there is of the answer, to go on."""
+        return self._assembler.paused
+
+    def resume(self) -> Sequence[dict[str, Any]]:
+        """Get ready for the next piece of a paused answer; gives the blocks so far, as they go back."""
+        self.done = False
+        self._body = BodyReader(self._endpoint.provider)
+        return self._assembler.resume()
+
     def close(self) -> Iterable[ProviderEvent]:
         """The last events, when the body is over. Raises `ConnectionLost` for an answer that is not complete."""
+        yield from self.end_body()
+        yield from self.end()
+
+    def end_body(self) -> Iterable[ProviderEvent]:
+        """The events of what is left when the body is over; the message may still go on after a pause."""
         name = self._endpoint.provider
         if self._body.is_document:
             yield from self._assembler.whole(self._whole(self._body.document()))
@@ -58,7 +74,10 @@ class Answer:
             raise ConnectionLost(f"The answer of {name} broke off before its end.", partial=self.began)
         if not self._assembler.answered:
             raise InvalidResponse(f"{name} sent an answer without any content.")
-        yield from self._assembler.end()
+
+    def end(self) -> Iterable[ProviderEvent]:
+        """The last events of the message. Raises `ContentRefused`."""
+        return self._assembler.end()
 
     def _event(self, data: bytes) -> Sequence[ProviderEvent]:
         if data in _NOTHING:

@@ -2,7 +2,8 @@
 
 Blocks come one after the other and go through as they come. Where a gateway begins a block before the last one has
 ended, the new one waits. A block's part is ended when the next one begins and not at the block's stop: a late delta may
-still come, and only at the end is it known whether a call's missing text was cut off.
+still come, and only at the end is it known whether a call's missing text was cut off. A strict assembler takes no late
+delta, and so ends all parts but such calls at once.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ _STOP_REASONS: dict[str, StopReason] = {
     "sensitive": "refused",
 }
 """The format's reasons, and those of chat completions, which some gateways let through. `pause_turn` is not among them:
-it asks to go on with tools of the vendor, which no request of ours offers."""
+it asks to go on with tools of the vendor, see `Assembler.paused`."""
 
 _KINDS: dict[str, PartKind] = {
     "text": "text",
@@ -92,11 +93,22 @@ class _Block:
     def text(self) -> str:
         return "".join(self.pieces)
 
+    def wire(self) -> dict[str, Any]:
+        """The whole block, as it goes back when a paused answer is continued."""
+        fields = dict(self.fields)
+        if fields.get("type") == "thinking":
+            fields.update(thinking=self.text, signature=self.signature)
+        elif self.kind == "text":
+            fields["text"] = self.text
+        elif "input" in fields and self.pieces:
+            fields["input"] = parse_arguments(self.text) or {}
+        return fields
+
 
 class Assembler:
-    """Builds one message. Feed it events, then call `end` for the last ones."""
+    """Builds one message. Feed it events, then call `end` for the last ones. `strict` is `Quirks.strict_events`."""
 
-    def __init__(self, provider: str, model: str) -> None:
+    def __init__(self, provider: str, model: str, *, strict: bool = False) -> None:
         self.stop_reason = ""
         self.answered = False
         """Whether anything of a message has come."""
@@ -104,13 +116,29 @@ class Assembler:
         """Whether any content has come."""
         self._provider = provider
         self._model = model
+        self._strict = strict
+        self._blocks: list[_Block] = []
         self._by_index: dict[int, _Block] = {}
         self._queue: deque[_Block] = deque()
         self._parts: list[Part] = []
         self._ids: set[str] = set()
         self._details: StopDetails | None = None
         self._count = UsageCount()
+        self._before = Usage()
+        """What the pieces of the answer before the last pause cost."""
         self._usage = Usage()
+
+    @property
+    def paused(self) -> bool:
+        """Whether the vendor asks for the same request with what there is of the answer, to go on."""
+        return self.stop_reason == "pause_turn"
+
+    def resume(self) -> Sequence[dict[str, Any]]:
+        """Get ready for the next piece of a paused answer; gives the blocks so far, as they go back."""
+        self.stop_reason = ""
+        self._by_index.clear()
+        self._before, self._count = self._usage, UsageCount()
+        return [block.wire() for block in self._blocks if block.pieces or block.kind != "text"]
 
     def feed(self, event: Event) -> Sequence[ProviderEvent]:
         """The events that one of the wire gives rise to. Raises `InvalidResponse` for one that fits nowhere."""
@@ -142,6 +170,7 @@ class Assembler:
         for fields in message.content or ():
             block = _Block(fields)
             block.stopped = True
+            self._blocks.append(block)
             self._queue.append(block)
         self.stop_reason, self._details = message.stop_reason or "", message.stop_details
         self._advance(events)
@@ -169,12 +198,13 @@ class Assembler:
         if before is not None and not before.stopped:
             raise InvalidResponse(f"{self._provider} began block {index} of its answer twice.")
         block = self._by_index[index] = _Block(event.content_block or {})
+        self._blocks.append(block)
         self._queue.append(block)
         self._advance(events)
 
     def _stop(self, index: int | None) -> None:
         """A stop too many, or of nothing, loses nothing."""
-        block = self._by_index.get(index) if index is not None else next(reversed(self._by_index.values()), None)
+        block = self._block(index) if self._strict else self._found(index)
         if block is not None:
             block.stopped = True
 
@@ -186,6 +216,7 @@ class Assembler:
         key, kind = known
         if block.kind != kind:
             if block.kind is None:
+                block.pieces.append(getattr(delta, key) or "")
                 return ()
             raise InvalidResponse(f"{self._provider} sent a {delta.type} for a part that is {block.kind}.")
         text = getattr(delta, key)
@@ -204,10 +235,14 @@ class Assembler:
         self._give(block, events)
         return events
 
+    def _found(self, index: int | None) -> _Block | None:
+        """The block of a number: the last one where none is said."""
+        return self._by_index.get(index) if index is not None else next(reversed(self._by_index.values()), None)
+
     def _block(self, index: int | None) -> _Block:
-        """The block an event is about: the last one where it does not say."""
-        block = self._by_index.get(index) if index is not None else next(reversed(self._by_index.values()), None)
-        if block is None or block not in self._queue:
+        """The block an event is about. Raises `InvalidResponse` where it cannot be about any."""
+        block = self._found(index)
+        if block is None or block not in self._queue or (self._strict and block.stopped):
             state = "has not begun" if block is None else "is over"
             raise InvalidResponse(f"{self._provider} sent more of block {index} of its answer, which {state}.")
         return block
@@ -217,10 +252,17 @@ class Assembler:
         while self._queue:
             block = self._queue[0]
             self._give(block, events)
-            if not last and (not block.stopped or len(self._queue) == 1):
+            if not (last or self._is_over(block)):
                 return
             self._finish(block, events)
             self._queue.popleft()
+
+    def _is_over(self, block: _Block) -> bool:
+        """Whether no more can come for the first block, and all is known that its part depends on."""
+        if not block.stopped:
+            return False
+        may_be_cut = block.kind == "tool_call" and not block.pieces and not self.stop_reason
+        return len(self._queue) > 1 or (self._strict and not may_be_cut)
 
     def _give(self, block: _Block, events: list[ProviderEvent]) -> None:
         if block.kind is None:
@@ -268,11 +310,12 @@ class Assembler:
         if not id or id in self._ids:
             id = f"toolu_{os.urandom(12).hex()}"
         self._ids.add(id)
+        lost = lost or (self._strict and raw.strip() == "null")
         name = _string(block.fields.get("name"))
         return ToolCall(id=id, name=name, arguments=None if lost else parse_arguments(raw), raw=raw)
 
     def _account(self, wire: WireUsage | None, events: list[ProviderEvent]) -> None:
-        usage = self._usage if wire is None else self._count.add(wire)
+        usage = self._usage if wire is None else self._before + self._count.add(wire)
         if usage != self._usage:
             self._usage = usage
             events.append(UsageReported(usage))

@@ -32,10 +32,10 @@ _PDF = "application/pdf"
 
 
 def answer_blocks(message: Message, model: str, quirks: Quirks) -> list[Block]:
-    """The blocks of an answer in their order. An answer may not end in a thought: one that was cut there loses it."""
+    """The blocks of an answer in their order. Where an answer may not end in a thought, one that was cut loses it."""
     unsigned = quirks.unsigned_thinking and not message.incomplete
     blocks = [block for part in message.parts if (block := _answer_block(part, model, unsigned=unsigned))]
-    while blocks and blocks[-1]["type"] in THINKING:
+    while blocks and blocks[-1]["type"] in THINKING and not quirks.ends_in_thoughts:
         blocks.pop()
     return blocks
 

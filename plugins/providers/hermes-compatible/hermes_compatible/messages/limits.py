@@ -2,7 +2,7 @@
 
 Sources: https://platform.claude.com/docs/en/models and the pages on thinking and effort, and
 https://platform.minimax.io/docs/api-reference/text-anthropic-api. A model is found by the longest beginning of its
-name, so that dated names share an entry.
+name, up to the end of a word or number, so that dated names share an entry.
 """
 
 from __future__ import annotations
@@ -58,9 +58,11 @@ _FOUR_SIX = replace(_FOUR_LATE, efforts=_WITH_MAX, temperature=(0.0, 1.0))
 _BUDGET = ModelLimits(max_output=64_000)
 _MINIMAX = ModelLimits(thinking="none", temperature=(0.01, 1.0))
 
-_TABLE: dict[str, ModelLimits] = {
-    "claude-fable-5-": _NEWEST,
-    "claude-mythos-5-": _NEWEST,
+_CLAUDE: dict[str, ModelLimits] = {
+    "claude-fable-5-1": _NEWEST,
+    "claude-fable-5-2": _NEWEST,
+    "claude-mythos-5-1": _NEWEST,
+    "claude-mythos-5-2": _NEWEST,
     "claude-opus-5-5": _NEWEST,
     "claude-sonnet-5-5": replace(_NEWEST, off="between_tools"),
     "claude-haiku-5-5": replace(_NEWEST, off="disabled"),
@@ -81,17 +83,34 @@ _TABLE: dict[str, ModelLimits] = {
     "claude-3-5": ModelLimits(max_output=8_192, thinking="none"),
     "claude-3": ModelLimits(max_output=4_096, thinking="none"),
     # A model newer than this table is most like the newest in it; what it may not know is left out.
-    "claude-": _UNBOUND,
+    "claude": _UNBOUND,
+}
+_OTHERS: dict[str, ModelLimits] = {
     # MiniMax's M2 always thinks and takes no budget; M3 can be switched off.
     "minimax-m2": _MINIMAX,
-    "minimax-": replace(_MINIMAX, thinking="adaptive", off="disabled", max_output=0),
-    "": ModelLimits(),
+    "minimax": replace(_MINIMAX, thinking="adaptive", off="disabled", max_output=0),
 }
-_LONGEST_FIRST = sorted(_TABLE, key=len, reverse=True)
+_UNKNOWN = ModelLimits()
 
 
-def limits_of(model: str) -> ModelLimits:
-    """The limits of a model, also by a gateway's name for it such as `anthropic/claude-opus-4.6`."""
+def _longest_first(table: dict[str, ModelLimits]) -> list[tuple[str, ModelLimits]]:
+    return sorted(table.items(), key=lambda entry: len(entry[0]), reverse=True)
+
+
+_CLAUDE_ALONE, _ALL_MAKERS = _longest_first(_CLAUDE), _longest_first({**_CLAUDE, **_OTHERS})
+
+
+def limits_of(model: str, *, translated: bool = False) -> ModelLimits:
+    """The limits of a model, also by a gateway's name for it such as `anthropic/claude-opus-4.6`.
+
+    `translated` says that models of other makers are asked as Claude's are (see `Quirks.translates`).
+    """
     name = model.rpartition("/")[2].lower().replace(".", "-")
     name = name[max(0, name.find("claude-")) :]
-    return _TABLE[next(beginning for beginning in _LONGEST_FIRST if name.startswith(beginning))]
+    table = _CLAUDE_ALONE if translated else _ALL_MAKERS
+    return next((limits for beginning, limits in table if _begins(name, beginning)), _UNKNOWN)
+
+
+def _begins(name: str, beginning: str) -> bool:
+    """Whether a name begins so, up to the end of a word: `claude-fable-5-20260101` is no fable 5.2."""
+    return name.startswith(beginning) and not name[len(beginning) : len(beginning) + 1].isalnum()

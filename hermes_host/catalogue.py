@@ -140,25 +140,26 @@ class Catalogue:
         at the first look. Empty for a kind that nobody knows."""
         if kind not in self._registries:
             table = self._kind(kind)
+            if table is None:
+                return Registry(Kind(f"hermes_{kind}", object, kind))
             found = collect(self.plugins, kind, self._hook_values, table=table)
             self._registries[kind] = Registry(table, found, self.config.section("plugins").prefer)
         return self._registries[kind]
 
-    def _kind(self, kind: str) -> Kind:
+    def _kind(self, kind: str) -> Kind | None:
         if kind in KINDS:
             return KINDS[kind]
         for record, spec in self.plugins.added_hooks:
             if spec.name == kind:
-                return Kind(f"hermes_{kind}", self._brought_spec(record, spec), spec.word)
-        return Kind(f"hermes_{kind}", _Nothing, kind)
+                return self._brought_kind(record, spec)
+        return None
 
-    def _brought_spec(self, record: PluginRecord, spec: HookSpec) -> type[Any]:
+    def _brought_kind(self, record: PluginRecord, spec: HookSpec) -> Kind | None:
         try:
-            found: type[Any] = import_foreign(spec.spec)
+            return Kind(f"hermes_{spec.name}", import_foreign(spec.spec), spec.word)
         except PluginError as error:
             record.add_problem(f"hook 'hermes_{spec.name}'", describe(error), record.remedy)
-            return _Nothing
-        return found
+            return None
 
     def _hook_values(self, plugin: str) -> Mapping[str, Any]:
         return {"config": _LazySections(self, plugin)}
@@ -339,10 +340,6 @@ class Catalogue:
             return self.plugins.record("program")
         except KeyError:
             return self.plugins.add("program", _Program())
-
-
-class _Nothing:
-    """The spec of a kind that nobody knows: nothing is one."""
 
 
 class _Program:

@@ -9,12 +9,11 @@ prefix.
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from hermes_compatible.kept import EncodedMessages, RequestHeads
 
-from hermes_host.messages import Message
 from hermes_openai.items import EncodedMessage, encode_items, unanswered
 
 if TYPE_CHECKING:
@@ -26,13 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BodyBuilder", "cache_key"]
 
-_Kept = dict[int, tuple[Message, EncodedMessage]]
-_Place = tuple[str, str, str]
-"""Session, purpose and model: side work of a session does not drive out what is kept of its turns."""
-
 _encode = msgspec.json.encode
-_CONVERSATIONS = 64
-_KEPT_BYTES = 64 * 1024 * 1024
 _LONGEST_CACHE_KEY = 64
 _LEAST_OUTPUT = 16
 
@@ -42,58 +35,32 @@ class BodyBuilder:
 
     def __init__(self, access: Access) -> None:
         self._access = access
-        self._conversations: OrderedDict[_Place, _Kept] = OrderedDict()
-        self._sizes: dict[_Place, int] = {}
-        self._heads: OrderedDict[_Place, tuple[tuple[Any, ...], bytes]] = OrderedDict()
+        self._encoded: EncodedMessages[EncodedMessage] = EncodedMessages(lambda message: message.size)
+        self._heads = RequestHeads(self._head)
 
     def build(self, request: ModelRequest) -> bytes:
         """The body of a request."""
         items = arrange(self._messages(request))
-        return b"".join((self._head(request), b",".join(items), b"]", self._tail(request)))
+        return b"".join((self._heads.of(request), b",".join(items), b"]", self._tail(request)))
 
     def _head(self, request: ModelRequest) -> bytes:
-        """Everything up to the first item; kept while what it is made of stays."""
-        made_of = (request.model, request.system, request.tools)
-        place = _place(request)
-        kept = self._heads.get(place)
-        if kept is not None and kept[0][:2] == made_of[:2] and kept[0][2] is made_of[2]:
-            return kept[1]
+        """Everything up to the first item."""
         head = b'{"model":' + _encode(self._access.deployment(request.model))
         if request.system:
             head += b',"instructions":' + _encode(request.system)
         if request.tools:
             head += b',"tools":' + _encode([_tool(tool) for tool in request.tools])
-        head += b',"input":['
-        self._heads[place] = (made_of, head)
-        if len(self._heads) > _CONVERSATIONS:
-            self._heads.popitem(last=False)
-        return head
+        return head + b',"input":['
 
     def _messages(self, request: ModelRequest) -> Iterable[EncodedMessage]:
-        place = _place(request)
-        before = self._conversations.get(place, {})
-        traits = self._access.traits(request.model)
+        origin, traits = self._access.origin, self._access.traits(request.model)
         # A model that does not think refuses the thoughts of another.
         thoughts = traits.thinks or not traits.known
-        now: _Kept = {}
-        for message in request.messages:
-            kept = before.get(id(message))
-            if kept is None or kept[0] is not message:
-                kept = (message, encode_items(message, self._access.origin, thoughts=thoughts))
-            now[id(message)] = kept
-        self._keep(place, now)
-        return [now[id(message)][1] for message in request.messages]
-
-    def _keep(self, place: _Place, kept: _Kept) -> None:
-        """Keep the bytes of the conversations used last, within bounds; the others are encoded anew when they go on."""
-        self._conversations[place] = kept
-        self._conversations.move_to_end(place)
-        self._sizes[place] = sum(encoded.size for _, encoded in kept.values())
-        while len(self._conversations) > 1 and (
-            len(self._conversations) > _CONVERSATIONS or sum(self._sizes.values()) > _KEPT_BYTES
-        ):
-            oldest, _ = self._conversations.popitem(last=False)
-            del self._sizes[oldest]
+        # Side work of a session does not drive out what is kept of its turns.
+        conversation = (request.session_id, request.purpose, request.model)
+        return self._encoded.of(
+            conversation, request.messages, lambda message: encode_items(message, origin, thoughts=thoughts)
+        )
 
     def _tail(self, request: ModelRequest) -> bytes:
         """What stands after the items, so that a changed setting does not change the prefix."""
@@ -102,10 +69,6 @@ class BodyBuilder:
         if request.session_id:
             fields["prompt_cache_key"] = cache_key(request.session_id)
         return b"," + _encode({"stream": request.stream, "store": False, **fields, **access.extra_body})[1:]
-
-
-def _place(request: ModelRequest) -> _Place:
-    return request.session_id, request.purpose, request.model
 
 
 def arrange(messages: Iterable[EncodedMessage]) -> list[bytes]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+
+from hermes_compatible.media import bytes_of
 
 from hermes_host.messages import Media, Text
 
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 __all__ = ["content"]
 
 Wire = dict[str, Any]
-
-_LARGEST_FILE = 32 * 1024 * 1024
 
 
 def content(parts: Iterable[Any], *, own: bool) -> str | list[Wire]:
@@ -32,7 +30,7 @@ def content(parts: Iterable[Any], *, own: bool) -> str | list[Wire]:
 
 
 def _media(part: Media, *, own: bool) -> Wire:
-    data = part.data or _file(part.url, own=own)
+    data = bytes_of(part, own=own)
     remote = part.url if part.url.startswith("https:") else ""
     if not data and not remote:
         return _note(part, "it could not be read")
@@ -57,14 +55,3 @@ def _note(part: Media, reason: str) -> Wire:
 
 def _data_url(mime: str, data: bytes) -> str:
     return f"data:{mime};base64,{b64encode(data).decode()}"
-
-
-def _file(url: str, *, own: bool) -> bytes:
-    """A local file that the owner attached. Nobody else's words may make a file of this machine leave it."""
-    if not own or not url.startswith("file:"):
-        return b""
-    path = Path(unquote(urlsplit(url).path))
-    try:
-        return path.read_bytes() if path.is_file() and path.stat().st_size <= _LARGEST_FILE else b""
-    except OSError:
-        return b""

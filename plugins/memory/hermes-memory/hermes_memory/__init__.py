@@ -1,0 +1,1 @@
+"""Notes and a user profile that the agent keeps across conversations."""

@@ -29,7 +29,8 @@ You have a memory that lasts across conversations; what it holds stands in this 
 began. Save durable facts with the tool `memory`: what the user prefers or corrects, who they are, how this machine and
 its projects work, lessons that cost effort. Best is what spares the user saying it again. Do not save the progress of a
 task (past conversations can be searched where there is a tool for it), what is easily found again, or secrets;
-procedures belong in skills. Write short statements of fact, not orders. Space is short: merge and replace before you add."""
+procedures belong in skills. Write short statements of fact, not orders. Space is short: merge and
+replace before you add."""
 
 
 def connect(context: PluginContext, spec: MemorySpec) -> FileMemory:

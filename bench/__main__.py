@@ -1,4 +1,4 @@
-"""`python -m bench [startup turn steps streaming prefix] [--runs N] [--json]`"""
+"""`python -m bench [startup turn steps streaming prefix middleware compaction] [--runs N] [--json]`"""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 
-from bench import prefix, startup, steps, streaming, turn
+from bench import compaction, middleware, prefix, startup, steps, streaming, turn
 from bench.measure import Row
 
 GROUPS: dict[str, Callable[[int], list[Row]]] = {
@@ -18,6 +18,8 @@ GROUPS: dict[str, Callable[[int], list[Row]]] = {
     "steps": steps.measure,
     "streaming": streaming.measure,
     "prefix": prefix.measure,
+    "middleware": middleware.measure,
+    "compaction": compaction.measure,
 }
 
 
@@ -49,7 +51,7 @@ def _line(row: Row) -> str:
     limit = "" if row.limit is None else f"≤ {row.limit:g} {row.unit}"
     floor = "" if row.floor is None else f"{row.floor_name}: {row.floor:.1f} {row.floor_unit}"
     notes = " ".join([floor, *row.notes]).strip()
-    return f"{row.name:<46} {row.value:>9.1f} {row.unit:<3}  {limit:<10} {verdict:<8} {notes}".rstrip()
+    return f"{row.name:<46} {row.value:>9.2f} {row.unit:<3}  {limit:<10} {verdict:<8} {notes}".rstrip()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""hermes-learning: reviews that turn experience into memory and skills."""

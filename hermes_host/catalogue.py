@@ -6,6 +6,7 @@ Making a `Catalogue` does no I/O. Each thing is read, imported or built when it 
 from __future__ import annotations
 
 import inspect
+import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from hermes_host.background import Background
     from hermes_host.config import Config
     from hermes_host.config.secrets import Secrets
+    from hermes_host.protocols import SecretStore
     from hermes_host.specs import (
         CheckSpec,
         CommandSpec,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
         MiddlewareSpec,
         PromptSectionSpec,
         ProviderSpec,
+        SecretStoreSpec,
         ServiceSpec,
         SessionStoreSpec,
         SkillSourceSpec,
@@ -42,6 +45,8 @@ if TYPE_CHECKING:
 
 
 __all__ = ["Catalogue"]
+
+log = logging.getLogger(__name__)
 
 
 BUILTIN = {"host": "hermes_host.builtin"}
@@ -84,6 +89,7 @@ class Catalogue:
         self._parameters: dict[tuple[str, str], Parameters | None] = {}
         self._contexts: dict[str, PluginContext] = {}
         self._registries: dict[str, Registry[Any]] = {}
+        self._opening_stores = False
 
     # -------------------------------------------------------------------------------------- configuration, secrets
 
@@ -101,7 +107,34 @@ class Catalogue:
         """All secrets."""
         from hermes_host.config.secrets import Secrets
 
-        return Secrets(self.home, self.environ)
+        secrets = Secrets(self.home, self.environ)
+        secrets.stores = self._secret_stores
+        return secrets
+
+    def _secret_stores(self) -> Sequence[tuple[str, SecretStore]] | None:
+        """The live stores that the settings name; None while they are being made, when nothing may be looked for in
+        them. One that cannot be made is left out."""
+        if self._opening_stores:
+            return None
+        self._opening_stores = True
+        try:
+            found = [(name, self._secret_store(name)) for name in self.config.section("secrets").stores]
+        finally:
+            self._opening_stores = False
+        return [(name, store) for name, store in found if store is not None]
+
+    def _secret_store(self, name: str) -> SecretStore | None:
+        try:
+            contribution = self.secret_stores.get(name)
+            key = (contribution.kind, contribution.plugin, contribution.name)
+            if key not in self._parts:
+                make = self.target(contribution, contribution.spec.target)
+                self._parts[key] = make(self.context(contribution.plugin), contribution.spec)
+        except HermesError as error:
+            log.warning("the secret store %r cannot be used: %s", name, error)
+            return None
+        store: SecretStore = self._parts[key]
+        return store
 
     # ---------------------------------------------------------------------------------------- plugins, registries
 
@@ -188,6 +221,11 @@ class Catalogue:
     def session_stores(self) -> Registry[SessionStoreSpec]:
         """Places where conversations can be kept."""
         return self.registry("session_stores")
+
+    @property
+    def secret_stores(self) -> Registry[SecretStoreSpec]:
+        """Places where secrets are kept."""
+        return self.registry("secret_stores")
 
     @property
     def memories(self) -> Registry[MemorySpec]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from hermes_host.background import Background
     from hermes_host.catalogue import Catalogue
-    from hermes_host.messages import Provenance
+    from hermes_host.messages import Provenance, ToolResult
     from hermes_host.terminals import Shell, Terminals
 
 __all__ = ["PluginContext", "Services", "SessionContext", "ToolContext", "private_directory"]
@@ -181,6 +181,7 @@ class SessionContext:
         *,
         directory: str = "",
         source: str = "cli",
+        terminal: str = "",
         record_state: Callable[[str, dict[str, Any]], None] | None = None,
         recorded_state: Mapping[str, dict[str, Any]] | None = None,
         announce: Callable[[Notice], None] | None = None,
@@ -190,6 +191,8 @@ class SessionContext:
         """Where its commands and file tools start, as a path on the terminal backend."""
         self.source = source
         """The surface: `cli`, `cron`, a chat platform …"""
+        self.terminal = terminal
+        """The terminal backend of this conversation; empty for the one that is configured."""
         self.memory: dict[str, Any] = {}
         """For plugins to keep live objects of this conversation; keys begin with the plugin's name. Gone at its end."""
         self.passed_environment: frozenset[str] = frozenset()
@@ -233,6 +236,7 @@ class ToolContext:
         progress: Callable[[str], None] | None = None,
         terminals: Terminals | None = None,
         questioner: Questioner | None = None,
+        call_tool: Callable[[str, dict[str, Any]], Awaitable[ToolResult]] | None = None,
         effects: frozenset[str] = frozenset(),
         origin: Callable[[], Provenance] = lambda: "owner",
     ) -> None:
@@ -245,6 +249,7 @@ class ToolContext:
         self._progress = progress
         self._terminals = terminals
         self._questioner = questioner
+        self._call_tool = call_tool
         self.effects = effects
         """The effects the tool declares."""
         self._origin = origin
@@ -304,6 +309,13 @@ class ToolContext:
             secret=secret,
         )
         return await self._questioner.ask(question)
+
+    async def call_tool(self, name: str, arguments: dict[str, Any]) -> ToolResult:
+        """Make a call of another tool of this session, on the same path as the model's own: checked, judged, approved,
+        limited. Failures are results with `is_error`. Raises `NotFound` outside a session."""
+        if self._call_tool is None:
+            raise NotFound("There are no tools to call here.")
+        return await self._call_tool(name, arguments)
 
     @property
     def can_ask(self) -> bool:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         PluginInfo,
         PromptSectionSpec,
         ProviderSpec,
+        SecretStoreSpec,
         ServiceSpec,
         SessionStoreSpec,
         SkillSourceSpec,
@@ -144,6 +145,19 @@ def hermes_session_stores() -> Iterable[SessionStoreSpec]:
         @hookimpl
         def hermes_session_stores():
             yield SessionStoreSpec(name="sqlite", summary="One database", target="hermes_sqlite.store:connect")
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def hermes_secret_stores() -> Iterable[SecretStoreSpec]:
+    """Yield places where secrets are kept.
+
+    Example::
+
+        @hookimpl
+        def hermes_secret_stores():
+            yield SecretStoreSpec(name="vault", summary="The company's vault", target="hermes_vault.store:connect")
     """
     raise NotImplementedError
 

@@ -130,16 +130,28 @@ class Host(Catalogue):
         messages: Sequence[Message] = (),
         memory: MemoryUse = "full",
         max_turns: int = 0,
+        terminal: str = "",
+        behind: str = "",
     ) -> Session:
         """Begin a conversation.
 
         `toolsets` names toolsets and tools (None: those configured for `source`; empty: none). Without an `approver`
         nobody can be asked, and what needs consent is refused; `yolo` allows what would be asked, never what is denied.
         `messages` are the conversation's past. `memory` says whether memories are read and told of it, only read, or
-        left out; `max_turns` replaces `agent.max_turns`.
+        left out; `max_turns` replaces `agent.max_turns`; `terminal` names a terminal backend; `behind` is the live
+        session this one works for: its approver, questioner and consents count here, and interrupting or steering it
+        reaches this one.
         """
         from hermes_host.agent.history import past
 
+        leader = self.session(behind) if behind else None
+        if behind and leader is None:
+            raise NotFound(f"There is no live session {behind!r}.")
+        if leader is not None:
+            approver, questioner = approver or leader.approver, questioner or leader.questioner
+            yolo = yolo or leader.yolo
+        if terminal:
+            self.terminal_backends.get(terminal)
         chosen, name = self.resolve_model(model, provider)
         selected = self._select_tools(toolsets, source)
         writer = self.sessions.create(
@@ -162,6 +174,8 @@ class Host(Catalogue):
             yolo=yolo,
             memory=memory,
             max_turns=max_turns,
+            terminal=terminal,
+            behind=leader,
         )
 
     async def resume(

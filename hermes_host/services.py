@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from hermes_host.agent.session import Session
     from hermes_host.context import SessionContext
     from hermes_host.messages import Message
-    from hermes_host.protocols import ModelSettings
+    from hermes_host.protocols import ApprovalCase, Assessment, Decision, ModelSettings
     from hermes_host.specs import SlashCommandSpec
 
 __all__ = [
     "NOTICES",
     "Accounts",
+    "ApprovalPolicy",
     "Auxiliary",
     "Catalog",
     "Conversations",
@@ -34,6 +35,7 @@ __all__ = [
     "PromptExpander",
     "SlashCommands",
     "Spending",
+    "Workspaces",
 ]
 
 
@@ -57,11 +59,15 @@ class Conversations(Protocol):
         messages: Sequence[Message] = (),
         memory: Literal["full", "read", "none"] = "full",
         max_turns: int = 0,
+        terminal: str = "",
+        behind: str = "",
     ) -> Session:
-        """Begin a conversation of a plugin's own; whoever begins it closes it. Nobody can be asked in it.
+        """Begin a conversation of a plugin's own; whoever begins it closes it. See `Host.start`.
 
         `messages` are its past; `memory` says whether memories are read and told of it, only read, or left out;
-        `max_turns` replaces `agent.max_turns`. See `Host.start`.
+        `max_turns` replaces `agent.max_turns`; `terminal` names a terminal backend. `behind` is the id of a live
+        session for which this one works: whoever can be asked there is asked here, what is remembered for it counts
+        here, and interrupting or steering it reaches this one. Without it nobody can be asked.
         """
         ...
 
@@ -110,6 +116,31 @@ class Auxiliary(Protocol):
 
         Raises `ProviderError`, `NotFound` or `BudgetExceeded`.
         """
+        ...
+
+
+class ApprovalPolicy(Protocol):
+    """The user's own rules about tool calls. There is at most one, found as a service."""
+
+    async def rule(self, case: ApprovalCase) -> Assessment | None:
+        """What the rules say, or None.
+
+        `deny` and `ask` make a call stricter. `allow` answers a question in a person's place, but never lifts a denial,
+        nor a question whose assessment is not `rememberable`. A failure counts as ask.
+        """
+        ...
+
+    async def decided(self, case: ApprovalCase, verdict: Literal["allow", "deny"], decision: Decision) -> None:
+        """Told of every decision of the gate, in order, before the call runs; for the audit log."""
+        ...
+
+
+class Workspaces(Protocol):
+    """A place of its own for a conversation's work, such as a git worktree beside the user's own."""
+
+    async def prepare(self, directory: str, name: str = "") -> str:
+        """Make one for work on what is in `directory`; gives its absolute path. Raises `HermesError` where that cannot
+        be done. Whoever offers it looks after its end when the session ends, and loses no work."""
         ...
 
 

@@ -38,6 +38,7 @@ __all__ = [
     "PromptSectionSpec",
     "ProviderSpec",
     "SecretSpec",
+    "SecretStoreSpec",
     "SectionSpec",
     "ServiceSpec",
     "SessionStoreSpec",
@@ -153,7 +154,8 @@ class TerminalSpec(msgspec.Struct, frozen=True, kw_only=True):
     summary: str
     target: str
     features: frozenset[str] = frozenset()
-    """Of: `files`, `pty`, `background`, `hibernate`, `network`."""
+    """Of: `files`, `pty`, `background`, `hibernate`, `network`, `reap` (it can clean up after killed processes) and
+    `local` (its files are those of the machine the host runs on)."""
     priority: int = 0
 
 
@@ -161,6 +163,18 @@ class SessionStoreSpec(msgspec.Struct, frozen=True, kw_only=True):
     """A place where conversations are kept. Target: `(context: PluginContext, spec) -> SessionStore`.
 
     The store named by `sessions.store` is used, else the one with the highest priority.
+    """
+
+    name: str
+    summary: str
+    target: str
+    priority: int = 0
+
+
+class SecretStoreSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """A place where secrets are kept. Target: `(context: PluginContext, spec) -> SecretStore`.
+
+    Those named in `secrets.stores` are asked, in that order, for what neither `.env` nor the environment has.
     """
 
     name: str
@@ -309,6 +323,7 @@ Spec = (
     | TerminalSpec
     | SessionStoreSpec
     | MemorySpec
+    | SecretStoreSpec
     | SkillSourceSpec
     | HookSpec
     | PromptSectionSpec

@@ -1,40 +1,48 @@
 """The approval gate: the one path on which every surface's tool calls are judged, asked about, allowed or refused.
 
 Order: the tool's own assessment (without one, its effects), then every plugin's, the strictest counts; a denial is
-final; an ask is answered by a remembered rule, by `--yolo`, or by a person; where nobody can be asked, and when time
-runs out, the answer is no. A rule holds for exactly one tool with exactly the same arguments on the same backend.
+final; the user's own policy, where a plugin has one, may make it stricter, or answer an ask; else an ask is answered by
+a remembered rule, by `--yolo`, or by a person; where nobody can be asked, and when time runs out, the answer is no. A
+remembered rule holds for exactly one tool with exactly the same arguments on the same backend.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import os
 import secrets
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from hermes_host.context import private_directory
 from hermes_host.events import ApprovalDecided, ApprovalRequested, Event
-from hermes_host.protocols import ApprovalChoice, ApprovalRequest, Approver, Assessment, Decision
+from hermes_host.protocols import ApprovalCase, ApprovalChoice, ApprovalRequest, Approver, Assessment, Decision
 from hermes_host.visible import exact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from pathlib import Path
 
-    from hermes_host.messages import ToolCall
+    from hermes_host.messages import Provenance, ToolCall
+    from hermes_host.services import ApprovalPolicy
     from hermes_host.specs import ToolSpec
 
 __all__ = ["ApprovalGate", "Rule", "Rules", "Verdict", "by_effects", "strictest"]
+
+log = logging.getLogger(__name__)
 
 HARMLESS = frozenset({"read", "net", "ask"})
 """Effects that need no consent by themselves."""
 
 SHOWN_LIMIT = 4_000
 """An action longer than this many characters cannot be approved for more than once: nobody reads it whole."""
+
+POLICY_LIMIT = 60.0
+"""Seconds the user's policy may take for one call: it may ask a model."""
 
 _STRICTNESS = {"allow": 0, "ask": 1, "deny": 2}
 
@@ -118,8 +126,8 @@ def by_effects(spec: ToolSpec) -> Assessment:
 
 
 def strictest(assessments: Sequence[Assessment]) -> Assessment:
-    """The one that counts; the first of equals."""
-    return max(assessments, key=lambda item: _STRICTNESS[item.verdict])
+    """The one that counts: deny, then ask each time, then ask; the first of equals."""
+    return max(assessments, key=lambda item: (_STRICTNESS[item.verdict], not item.rememberable))
 
 
 class ApprovalGate:
@@ -133,34 +141,76 @@ class ApprovalGate:
         approver: Approver | None,
         yolo: bool = False,
         timeout: float = 60.0,
+        source: str = "",
+        leader: ApprovalGate | None = None,
+        policy: Callable[[], Awaitable[ApprovalPolicy | None]] | None = None,
         emit: Callable[[Event], None] = lambda event: None,
     ) -> None:
+        """`leader` is the gate of a session this one works for: what is allowed for one holds for both. `policy` finds
+        the user's own rules, if a plugin has some."""
+        self._source = source
+        self._policy = policy
         self._session_id = session_id
         self._rules = rules
         self._approver = approver
         self._yolo = yolo
         self._timeout = timeout
-        self._session_rules: set[str] = set()
+        self._session_rules: set[str] = leader._session_rules if leader is not None else set()
         self.emit = emit
 
+    @property
+    def attended(self) -> bool:
+        """Whether a person can be asked."""
+        return self._approver is not None
+
     async def decide(
-        self, call: ToolCall, assessments: Sequence[Assessment], *, terminal: str = "", directory: str = ""
+        self,
+        call: ToolCall,
+        assessments: Sequence[Assessment],
+        *,
+        effects: frozenset[str] = frozenset(),
+        origin: Provenance = "owner",
+        terminal: str = "",
+        directory: str = "",
     ) -> Verdict:
         """Whether `call` may run."""
-        assessment = strictest(assessments)
+        case = ApprovalCase(
+            session_id=self._session_id,
+            source=self._source,
+            call=call,
+            effects=effects,
+            assessment=strictest(assessments),
+            origin=origin,
+            terminal=terminal,
+            directory=directory,
+            attended=self.attended,
+        )
+        policy = await self._policy() if self._policy is not None else None
+        ruling = await _rule(policy, case) if policy is not None else None
+        assessment = _combined(case.assessment, ruling)
+        if assessment.verdict == "ask":
+            decision = await self._ask(case, assessment)
+        else:
+            by = "policy" if assessment is case.assessment else "rule"
+            decision = Decision(choice="once" if assessment.verdict == "allow" else "deny", by=by)
+        verdict: Literal["allow", "deny"] = "deny" if decision.choice == "deny" else "allow"
+        if policy is not None and not await _told(policy, case, verdict, decision):
+            return Verdict(allowed=False, message="Denied: the decision could not be written to the audit log.")
+        if verdict == "allow":
+            return Verdict(allowed=True)
         if assessment.verdict == "deny":
             reason = assessment.reason or "It is not allowed."
             return Verdict(allowed=False, message=f"Denied by policy: {reason} Do not try to get around it.")
-        if assessment.verdict == "allow":
-            return Verdict(allowed=True)
-        key = call_key(call, terminal)
-        request = self._request(call, assessment, terminal, directory)
+        return Verdict(allowed=False, message=_refusal(decision, assessment))
+
+    async def _ask(self, case: ApprovalCase, assessment: Assessment) -> Decision:
+        key = call_key(case.call, case.terminal)
+        request = self._request(case.call, assessment, case.terminal, case.directory)
         decision = await self._answer(key, request)
-        self.emit(ApprovalDecided(request_id=request.id, call_id=call.id, verdict=decision.choice, by=decision.by))
-        if decision.choice == "deny":
-            return Verdict(allowed=False, message=_refusal(decision, assessment))
-        self._remember(decision.choice, key, request)
-        return Verdict(allowed=True)
+        self.emit(ApprovalDecided(request_id=request.id, call_id=case.call.id, verdict=decision.choice, by=decision.by))
+        if decision.choice != "deny":
+            self._remember(decision.choice, key, request)
+        return decision
 
     def _request(self, call: ToolCall, assessment: Assessment, terminal: str, directory: str) -> ApprovalRequest:
         shown = exact(assessment.shown or call.raw or msgspec.json.encode(call.arguments).decode())
@@ -209,6 +259,43 @@ class ApprovalGate:
             self._session_rules.add(key)
         elif choice == "always":
             self._rules.add(Rule(key=key, tool=request.call.name, shown=request.shown, added=time.time()))
+
+
+async def _rule(policy: ApprovalPolicy, case: ApprovalCase) -> Assessment | None:
+    try:
+        async with asyncio.timeout(POLICY_LIMIT):
+            return await policy.rule(case)
+    except Exception as error:
+        log.warning("the approval policy failed", exc_info=error)
+        return Assessment(verdict="ask", reason="The approval rules could not be read.")
+
+
+def _combined(judged: Assessment, ruling: Assessment | None) -> Assessment:
+    if ruling is None:
+        return judged
+    if ruling.verdict == "allow":
+        return ruling if judged.verdict == "ask" and judged.rememberable else judged
+    if _STRICTNESS[ruling.verdict] > _STRICTNESS[judged.verdict]:
+        return msgspec.structs.replace(ruling, shown=ruling.shown or judged.shown)
+    if ruling.verdict == judged.verdict == "ask":
+        return msgspec.structs.replace(
+            judged,
+            reason=f"{judged.reason} {ruling.reason}".strip(),
+            rememberable=judged.rememberable and ruling.rememberable,
+        )
+    return judged
+
+
+async def _told(
+    policy: ApprovalPolicy, case: ApprovalCase, verdict: Literal["allow", "deny"], decision: Decision
+) -> bool:
+    try:
+        async with asyncio.timeout(POLICY_LIMIT):
+            await policy.decided(case, verdict, decision)
+    except Exception as error:
+        log.warning("the approval policy could not be told of a decision", exc_info=error)
+        return False
+    return True
 
 
 def call_key(call: ToolCall, terminal: str) -> str:

@@ -33,7 +33,7 @@ from hermes_host.protocols import (
     SessionWriter,
 )
 from hermes_host.records import SessionInfo, SessionRecord
-from hermes_host.services import NOTICES, PromptExpander
+from hermes_host.services import NOTICES, ApprovalPolicy, PromptExpander
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -48,6 +48,9 @@ __all__ = ["Session"]
 
 SETTINGS = "host.settings"
 """The state record with what was set for this conversation alone."""
+
+TERMINAL = "host.terminal"
+"""The state record with the terminal backend that was chosen for this conversation."""
 
 INTERRUPT_LIMIT = 0.8
 """Seconds a turn gets to end after an interrupt, before it is left behind."""
@@ -70,6 +73,8 @@ class Session:
         yolo: bool,
         memory: MemoryUse = "full",
         max_turns: int = 0,
+        terminal: str = "",
+        behind: Session | None = None,
     ) -> None:
         self.host = host
         self._writer = writer
@@ -97,12 +102,23 @@ class Session:
         self.steering: deque[str] = deque()
         self.begun: set[str] = set()
         approvals = host.config.section("approvals")
-        self.gate = ApprovalGate(
+        leader: ApprovalGate | None = behind.gate if behind is not None else None
+        terminal = terminal or str(self.context.recorded(TERMINAL).get("name", ""))
+        self.context.terminal = terminal
+        self.children: list[Session] = []
+        """Live sessions that work for this one: interrupting and steering it reaches them."""
+        self._behind = behind
+        if behind is not None:
+            behind.children.append(self)
+        self.gate: ApprovalGate = ApprovalGate(
             session_id=self.id,
             rules=host.rules,
             approver=approver,
             yolo=yolo or approvals.mode == "off",
             timeout=approvals.timeout,
+            source=self.context.source,
+            leader=leader,
+            policy=lambda: host.services.find(ApprovalPolicy),
         )
         self.toolbox = Toolbox(
             host,
@@ -112,6 +128,7 @@ class Session:
             questioner=questioner,
             started=self._tool_started,
         )
+        self.approver, self.questioner, self.yolo = approver, questioner, yolo
         self._prepared = False
         self._turn: Turn | None = None
         self._task: asyncio.Task[None] | None = None
@@ -223,6 +240,8 @@ class Session:
 
     def interrupt(self) -> None:
         """End the running turn within a second, whatever hangs. Does nothing when none is running."""
+        for child in self.children:
+            child.interrupt()
         turn, task = self._turn, self._task
         if turn is None or task is None:
             return
@@ -231,8 +250,11 @@ class Session:
         asyncio.get_running_loop().call_later(INTERRUPT_LIMIT, turn.abandon)
 
     def steer(self, text: str) -> None:
-        """Add a user message at the turn's next step."""
+        """Add a user message at the turn's next step, and at that of sessions that work for this one."""
         self.steering.append(text)
+        for child in self.children:
+            if child.busy:
+                child.steer(text)
 
     def announce(self, notice: Notice) -> None:
         """Tell the user something: among the events of the running turn, else through the front end's listener, else
@@ -362,6 +384,17 @@ class Session:
         del self._messages[place:], self._record_ids[place:]
         return taken
 
+    async def use_terminal(self, name: str) -> None:
+        """Go on with another terminal backend; what runs in the present one is ended. Empty: the configured one.
+
+        Raises `NotFound` and then changes nothing.
+        """
+        if name:
+            self.host.terminal_backends.get(name)
+        await self.host.terminals.close(self.id)
+        self.context.terminal = name
+        self.context.record(TERMINAL, {"name": name})
+
     def rename(self, title: str) -> str:
         """Give the conversation a title; gives the one really set."""
         return self._writer.rename(title)
@@ -378,6 +411,8 @@ class Session:
             await self.flush(tuple(self._messages), "exit" if reason == "exit" else "reset")
         await self.memories.aclose()
         await notify(self.host.plugins, "hermes_session_ended", session=self.context, reason=reason)
+        if self._behind is not None:
+            self._behind.children.remove(self)
         await self.host.release(self)
         if reason == "new_session" and self._messages:
             self._writer.end(reason)

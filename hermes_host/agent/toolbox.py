@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import logging
 import time
@@ -19,7 +20,7 @@ from hermes_host.registry import Contribution, near_names
 from hermes_host.visible import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from hermes_host.host import Host
     from hermes_host.specs import ToolSpec
@@ -170,9 +171,21 @@ class Toolbox:
             progress=lambda text: self.emit(ToolProgress(call_id=call.id, text=self._host.secrets.redact(text))),
             terminals=self._host.terminals if len(self._host.terminal_backends) else None,
             questioner=self._questioner,
+            call_tool=self._caller(call, turn_id, deadline),
             effects=tool.spec.effects,
             origin=lambda: self.origin,
         )
+
+    def _caller(
+        self, outer: ToolCall, turn_id: str, deadline: float | None
+    ) -> Callable[[str, dict[str, Any]], Awaitable[ToolResult]]:
+        numbers = itertools.count(1)
+
+        async def call_tool(name: str, arguments: dict[str, Any]) -> ToolResult:
+            inner = ToolCall(id=f"{outer.id}.{next(numbers)}", name=name, arguments=arguments)
+            return await self.run(inner, turn_id=turn_id, deadline=deadline)
+
+        return call_tool
 
     async def _consent(
         self, call: ToolCall, tool: Contribution[ToolSpec], arguments: Any, context: ToolContext
@@ -190,6 +203,8 @@ class Toolbox:
         verdict = await self._gate.decide(
             call,
             assessments,
+            effects=tool.spec.effects,
+            origin=self.origin,
             terminal=self._host.terminals.backend(self._session) if runs and context.has_terminal else "",
             directory=self._session.directory,
         )

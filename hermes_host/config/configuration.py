@@ -32,6 +32,7 @@ _HOST_SECTIONS = {
     "terminal": "TerminalSection",
     "approvals": "ApprovalsSection",
     "sessions": "SessionsSection",
+    "secrets": "SecretsSection",
     "plugins": "PluginsSection",
     "display": "DisplaySection",
     "platform_toolsets": "PlatformToolsets",

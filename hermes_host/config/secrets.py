@@ -11,10 +11,11 @@ from hermes_host.config.problems import Problem
 from hermes_host.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from hermes_host.config.redaction import Redaction, Redactor
+    from hermes_host.protocols import SecretStore
 
 __all__ = ["Secrets", "belongs_in_env_file", "looks_secret"]
 
@@ -47,6 +48,9 @@ class Secrets:
         self._declared: set[str] = set()
         self._watched: dict[str, str] = {}
         self._redaction: Redaction | None = None
+        self.stores: Callable[[], Sequence[tuple[str, SecretStore]] | None] = tuple
+        """Gives the further stores, by name, when a secret is looked for that is set nowhere else; None for not now."""
+        self._kept_elsewhere: dict[str, tuple[str, str]] = {}
 
     def __repr__(self) -> str:
         return f"Secrets({str(self.file)!r})"
@@ -55,17 +59,32 @@ class Secrets:
 
     def get(self, name: str) -> str:
         """The value, empty where it is not set."""
-        return self._values.get(name) or self._environ.get(name, "")
+        return self._values.get(name) or self._environ.get(name, "") or self._from_stores(name)[1]
+
+    def _from_stores(self, name: str) -> tuple[str, str]:
+        """The store that has it, and the value; each store is asked once for each name."""
+        if not self.is_secret(name):
+            return "", ""
+        if name not in self._kept_elsewhere:
+            stores = self.stores()
+            if stores is None:
+                return "", ""
+            self._kept_elsewhere[name] = next(
+                ((store_name, value) for store_name, store in stores if (value := store.get(name))), ("", "")
+            )
+            self.watch(self._kept_elsewhere[name][1], name)
+        return self._kept_elsewhere[name]
 
     def known(self, name: str) -> bool:
         """Whether there is a value for it."""
         return bool(self.get(name))
 
     def origin(self, name: str) -> str:
-        """Where the value comes from: `.env`, `environment`, or an empty string where it is not set."""
+        """Where the value comes from: `.env`, `environment`, the name of a store, or an empty string where it is not
+        set."""
         if self._values.get(name):
             return ".env"
-        return "environment" if self._environ.get(name) else ""
+        return "environment" if self._environ.get(name) else self._from_stores(name)[0]
 
     def names(self) -> Sequence[str]:
         """The names of the secrets that are set, sorted."""
@@ -176,6 +195,7 @@ class Secrets:
         for name in self.names():
             self.watch(self.get(name), name)
         self._loaded = None
+        self._kept_elsewhere.clear()
         self._redaction = None
 
     def _read(self) -> dict[str, str]:

@@ -15,6 +15,7 @@ __all__ = [
     "ModelSection",
     "PlatformToolsets",
     "PluginsSection",
+    "SecretsSection",
     "SessionsSection",
     "TerminalSection",
 ]
@@ -98,7 +99,11 @@ class ApprovalsSection(msgspec.Struct, frozen=True, kw_only=True):
     """Who is asked before a tool acts."""
 
     mode: Annotated[
-        Literal["manual", "off"], Meta(description="manual: a person is asked; off: nobody is asked, everything runs.")
+        Literal["manual", "smart", "off"],
+        Meta(
+            description="manual: a person is asked; smart: a model looks first and may refuse (with a plugin that does "
+            "it, else as manual); off: nobody is asked, everything runs."
+        ),
     ] = "manual"
     timeout: Annotated[float, Meta(description="Seconds until silence counts as no.", gt=0)] = 60.0
 
@@ -107,6 +112,14 @@ class SessionsSection(msgspec.Struct, frozen=True, kw_only=True):
     """Where conversations are kept."""
 
     store: Annotated[str, Meta(description="The session store; empty: the one with the highest priority.")] = ""
+
+
+class SecretsSection(msgspec.Struct, frozen=True, kw_only=True):
+    """Where secrets are kept besides `.env` and the environment."""
+
+    stores: Annotated[
+        list[str], Meta(description="Secret stores to ask for what is set nowhere else, in this order.")
+    ] = []
 
 
 class PluginsSection(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,6 +164,7 @@ HOST_SECTIONS: dict[str, Any] = {
     "terminal": TerminalSection,
     "approvals": ApprovalsSection,
     "sessions": SessionsSection,
+    "secrets": SecretsSection,
     "plugins": PluginsSection,
     "display": DisplaySection,
     "platform_toolsets": PlatformToolsets,

@@ -17,9 +17,11 @@ from hermes_host.protocols.models import (
     TimeLimits,
     ToolDefinition,
 )
+from hermes_host.protocols.secrets import SecretStore
 from hermes_host.protocols.sessions import SessionStore, SessionWriter
 from hermes_host.protocols.terminals import Command, Exited, FileInfo, Output, Terminal, TerminalBackend
 from hermes_host.protocols.tools import (
+    ApprovalCase,
     ApprovalChoice,
     ApprovalRequest,
     Approver,
@@ -32,6 +34,7 @@ from hermes_host.protocols.tools import (
 )
 
 __all__ = [
+    "ApprovalCase",
     "ApprovalChoice",
     "ApprovalRequest",
     "Approver",
@@ -51,6 +54,7 @@ __all__ = [
     "Provider",
     "Question",
     "Questioner",
+    "SecretStore",
     "SessionStore",
     "SessionWriter",
     "SkillFolder",

@@ -127,3 +127,7 @@ class TerminalBackend(Protocol):
     def open(self, key: str, directory: str) -> AbstractAsyncContextManager[Terminal]:
         """A terminal that starts in `directory`, or in the backend's own place when that is empty."""
         ...
+
+    async def reap(self) -> Sequence[str]:
+        """End what sessions that are gone have left behind; says what, a line each. With the feature `reap` only."""
+        ...

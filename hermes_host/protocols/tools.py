@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from hermes_host.context import ToolContext
 
 __all__ = [
+    "ApprovalCase",
     "ApprovalChoice",
     "ApprovalRequest",
     "Approver",
@@ -59,6 +60,24 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
     characters are made visible by the host before it is shown."""
     rememberable: bool = True
     """False when the answer must not be remembered beyond this call."""
+
+
+class ApprovalCase(msgspec.Struct, frozen=True, kw_only=True):
+    """A call that waits for the gate, as a policy sees it."""
+
+    session_id: str
+    source: str
+    """The surface the session is on."""
+    call: ToolCall
+    effects: frozenset[str]
+    assessment: Assessment
+    """The strictest judgement so far."""
+    origin: Provenance = "owner"
+    """Who may stand behind the call; see `ToolContext.origin`."""
+    terminal: str = ""
+    directory: str = ""
+    attended: bool = False
+    """Whether a person can be asked."""
 
 
 ApprovalChoice = Literal["once", "session", "always", "deny"]

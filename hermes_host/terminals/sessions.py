@@ -39,7 +39,7 @@ class Terminals:
 
     def backend(self, session: SessionContext) -> str:
         """The name of the backend the session's terminal is on."""
-        return self._default
+        return session.terminal or self._default
 
     async def open(self, session: SessionContext) -> Terminal:
         """The session's terminal. Raises what opening it raises; the next call tries again."""

@@ -592,3 +592,75 @@ def test_tools_and_system_stand_before_the_messages() -> None:
     assert unmarked(wire["tools"][0]) == {"name": "look", "description": "Look.", "input_schema": TOOLS[0].parameters}
     assert wire["tools"][1]["input_schema"] == {"type": "object"}
     assert unmarked(wire["system"][0]) == {"type": "text", "text": "Be brief."}
+
+
+# ---------------------------------------------------------------------------------- how vendors differ, as settings
+
+
+def test_the_end_of_the_request_before_is_marked_each_time_where_that_is_wanted() -> None:
+    conversation = [user_message("go"), *step(0), *step(1), *step(2)]
+    quirks = Quirks(marks_two_ends=True)
+    wire = body(*conversation, system="s", tools=TOOLS, quirks=quirks)
+    marked = [position for position, turn in enumerate(wire["messages"]) if "cache_control" in turn["content"][-1]]
+    assert (marked, breakpoints(wire)) == ([4, 6], 4)
+    before = body(*conversation[:-2], system="s", tools=TOOLS, quirks=quirks)
+    for sent in (before, wire):
+        for turn in sent["messages"]:
+            turn["content"] = [unmarked(block) for block in turn["content"]]
+    assert wire["messages"][: len(before["messages"])] == before["messages"]
+
+
+def test_prompts_may_be_kept_for_an_hour() -> None:
+    wire = body(user_message("x"), system="s", quirks=Quirks(cache_lifetime="1h"))
+    assert wire["system"][0]["cache_control"] == {"type": "ephemeral", "ttl": "1h"}
+
+
+def test_an_answer_may_end_in_a_thought_where_the_vendor_takes_it() -> None:
+    quirks = Quirks(ends_in_thoughts=True)
+    assert [block["type"] for block in answered(Text(text="a"), thought("cut"), quirks=quirks)] == ["text", "thinking"]
+
+
+def test_thoughts_may_come_without_their_text() -> None:
+    assert fields(NEW, Quirks(thinking_display="omitted"))["thinking"]["display"] == "omitted"
+
+
+def test_not_thinking_is_said_by_silence_where_that_is_enough() -> None:
+    assert "thinking" not in fields(OLD, Quirks(disables_budgets=False), reasoning="none")
+
+
+def test_a_gateway_that_translates_is_asked_for_any_model_as_for_claude_s() -> None:
+    sent = fields("MiniMax-M3", Quirks(translates=True), reasoning="high")
+    assert sent["thinking"] == {"type": "enabled", "budget_tokens": 16_000}
+    assert fields(NEW, Quirks(translates=True), reasoning="high") == fields(NEW, reasoning="high")
+
+
+def test_a_call_that_cannot_be_demanded_may_be_asked_for_as_auto() -> None:
+    sent = fields(NEW, Quirks(says_auto=True), tools=True, tool_choice="required")
+    assert sent["tool_choice"] == {"type": "auto"}
+
+
+def test_a_paused_answer_stands_at_the_end_of_the_request_that_continues_it() -> None:
+    request = ModelRequest(model="m", messages=[user_message("go")])
+    blocks = [{"type": "text", "text": "Let me search."}]
+    wire = json.loads(BodyBuilder(Quirks()).build(request, blocks))
+    assert [turn["role"] for turn in wire["messages"]] == ["user", "assistant"]
+    assert wire["messages"][1]["content"] == blocks
+
+
+@pytest.mark.parametrize(
+    ("model", "same_as"),
+    [
+        ("claude-fable-5-20260701", "claude-fable-5"),
+        ("claude-fable-5-1-20260701", "claude-fable-5.1"),
+        ("claude-opus-4-20250514", "claude-opus-4"),
+        ("claude-opus-4-5-20251101", "claude-opus-4-5"),
+        ("claude-opus-55", "claude-something-new"),
+        ("minimax-m2.7-lightning", "MiniMax-M2"),
+    ],
+)
+def test_a_dated_name_is_its_model_s_and_no_longer_number_is(model: str, same_as: str) -> None:
+    def sent(name: str) -> Any:
+        made = fields(name, Quirks(drops_unbound_thinking=True), reasoning="high", tools=True, tool_choice="required")
+        return {key: value for key, value in made.items() if key != "model"}
+
+    assert sent(model) == sent(same_as)

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from hermes_compatible.preset import Quirks
 from hermes_compatible.provider import CompatibleProvider
 
 from hermes_host.errors import (
@@ -265,6 +266,42 @@ async def test_events_that_fit_nowhere_are_an_error_and_nothing_is_guessed(
 ) -> None:
     with pytest.raises(InvalidResponse):
         await ask(make_messages(answer(*wrong)))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        [text_block(0, "a"), block_delta(0, text="b")],
+        [text_block(0, "a"), block_stop(0)],
+        [block_stop(3)],
+    ],
+    ids=["a late delta", "a second stop", "the stop of no block"],
+)
+async def test_what_loses_nothing_is_an_error_all_the_same_where_a_vendor_never_sends_it(
+    make_messages: Make, ask: Any, wrong: list[Any]
+) -> None:
+    with pytest.raises(InvalidResponse, match="acme"):
+        await ask(make_messages(answer(*wrong), quirks=Quirks(strict_events=True)))
+
+
+async def test_strict_reading_ends_a_part_as_soon_as_its_block_ends(make_messages: Make, server: ModelServer) -> None:
+    stream = answer(text_block(0, "a"), Pause.HOLD, text_block(1, "b"))
+    seen = []
+    async for event in make_messages(stream, quirks=Quirks(strict_events=True)).stream(REQUEST):
+        seen.append(type(event))
+        if isinstance(event, PartEnded) and seen.count(PartEnded) == 1:
+            await server.holding.wait()
+            server.release()
+    assert seen.count(PartEnded) == 2
+
+
+@pytest.mark.parametrize(("strict", "arguments"), [(True, None), (False, {})])
+async def test_arguments_that_are_null_are_none_given_or_a_fault(
+    make_messages: Make, ask: Any, strict: bool, arguments: Any
+) -> None:
+    stream = answer(tool_block(0, "a", "look", "null"), stop="tool_use")
+    (call,) = (await ask(make_messages(stream, quirks=Quirks(strict_events=strict)))).message.tool_calls
+    assert call.arguments == arguments
 
 
 # ------------------------------------------------------------------------------------------------------------ ends

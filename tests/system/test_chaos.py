@@ -357,7 +357,13 @@ async def test_random_faults_lose_nothing_and_repeat_nothing(
     story = Story(client.wire, chance)
     limits = {"backoff": 0.0, "stale_timeout": 0.5, "first_event_timeout": 0.5, "retries": 8, "cooldown": 0.0}
     async with ModelServer(story) as server:
-        overrides = {**client.settings(server), "resilience": limits, "agent": {"max_turns": STEPS}}
+        overrides = {
+            **client.settings(server),
+            "resilience": limits,
+            "agent": {"max_turns": STEPS},
+            # Small enough that there is something to leave out, and no reason to do it unasked.
+            "compression": {"context": 6_000, "threshold": 0.95, "target_ratio": 0.1, "protect_last_n": 4},
+        }
         plugins = [client.plugin, "resilience", "compress"]
         async with StandInHost(tmp_path / "home", plugins=plugins, overrides=overrides) as host:
             current: list[Round] = []

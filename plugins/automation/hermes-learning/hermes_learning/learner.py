@@ -55,7 +55,7 @@ class Learner:
         self.book = Book(store, conversations, self.debts)
         self._context = context
         self._conversations = conversations
-        self._reviews = Reviews(context, conversations, self.book, self.debts, self.settings)
+        self.reviews = Reviews(context, conversations, self.book, self.debts, self.settings)
         self._running: dict[str, asyncio.Task[None]] = {}
         self._patience = self.settings.exit_wait
         """Seconds that the ends of conversations may still cost this process, all of them together."""
@@ -77,7 +77,7 @@ class Learner:
             return
         session.memory[_TALKED] = True
         counts, troubled = self._count(exchange, session)
-        allowed = self._allowed(session)
+        allowed = self.allowed(session)
         if allowed and self._worth_leaving_for(counts) and self.debts.get(session.id) is None:
             self.debts.put(session.id, Debt(kinds=tuple(sorted(allowed)), reason="unreviewed", since=time.time()))
         if exchange.outcome != "completed" or not exchange.messages or not exchange.messages[-1].text.strip():
@@ -100,7 +100,7 @@ class Learner:
             counts.add(message)
         return counts, counts.skills_in_use and bool(self.book.experience(session.id).troubles())
 
-    def _allowed(self, session: SessionContext) -> frozenset[Kind]:
+    def allowed(self, session: SessionContext) -> frozenset[Kind]:
         """What the conversation's own tools let it write: where the user took a tool away, no review uses it."""
         live = self._conversations.session(session.id)
         names = {spec.name for spec in live.tools()} if live is not None else set()
@@ -140,7 +140,7 @@ class Learner:
         return task
 
     async def _review(self, session_id: str, told: SessionContext) -> None:
-        await self._reviews.review(session_id, told)
+        await self.reviews.review(session_id, told)
         live = self._conversations.session(session_id)
         if live is not None:
             live.context.memory.pop(_COUNTS, None)  # counted anew, from the log
@@ -156,7 +156,7 @@ class Learner:
         experience = self.book.experience(session.id)
         counts = experience.counts()
         troubled = bool(experience.troubles())
-        due = count(counts, troubled, self.memory, self.skills, losing=True) & self._allowed(session)
+        due = count(counts, troubled, self.memory, self.skills, losing=True) & self.allowed(session)
         if reason == "compaction":
             if due:
                 self.begin(session, due, reason)  # the log keeps the originals, so nobody has to wait

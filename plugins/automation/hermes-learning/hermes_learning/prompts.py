@@ -69,8 +69,8 @@ def merge_prompt(keep: str, other: str) -> str:
     """Ask for two skills to become one."""
     return (
         f"The user has decided to merge the skill {other!r} into {keep!r}. Read both. Put what only {other!r} has and "
-        f"what is worth keeping into {keep!r}, without repeating anything, and let its description cover both. When "
-        f"that is done, delete {other!r}. Touch no other skill."
+        f"what is worth keeping into {keep!r}, without repeating anything, and let its description cover both. "
+        "Touch no other skill, and delete nothing: that is done afterwards."
     )
 
 

@@ -58,12 +58,8 @@ class Reviews:
 
     async def review(self, session_id: str, told: SessionContext) -> None:
         """Pay the debt of a conversation, and tell `told` what changed. Never raises but for cancellation."""
-        debt = self._debts.get(session_id)
-        if debt is None:
-            return
         try:
-            async with self._slots:
-                changed = await self._attempt(session_id, debt, told)
+            changed = await self.attempt(session_id, told)
         except Exception as error:  # noqa: BLE001
             # Whatever a review fails of (a provider, a tool, a disk), the conversation must not notice.
             self._failed(session_id, error, told)
@@ -71,6 +67,12 @@ class Reviews:
         if changed:
             where = "" if told.id == session_id else "From an earlier conversation: "
             told.announce(announcement([f"{where}{changed[0]}", *changed[1:]]), code="learning")
+
+    async def attempt(self, session_id: str, told: SessionContext) -> Sequence[str]:
+        """Pay the debt of a conversation; gives what changed. Raises whatever a review fails of."""
+        async with self._slots:
+            debt = self._debts.get(session_id)
+            return () if debt is None else await self._attempt(session_id, debt, told)
 
     async def _attempt(self, session_id: str, debt: Debt, told: SessionContext) -> Sequence[str]:
         experience = self._book.experience(session_id)

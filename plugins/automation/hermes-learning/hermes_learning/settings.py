@@ -36,6 +36,8 @@ class MemoryIntervals(msgspec.Struct, frozen=True, kw_only=True):
     flush_min_turns: Annotated[
         int, Meta(ge=0, description="Unreviewed messages of yours that make leaving wait for a review; 0: never.")
     ] = 6
+    memory_char_limit: Annotated[int, Meta(ge=100, description="Most characters of MEMORY.md.")] = 2200
+    user_char_limit: Annotated[int, Meta(ge=100, description="Most characters of USER.md.")] = 1375
 
 
 class SkillIntervals(msgspec.Struct, frozen=True, kw_only=True):

@@ -165,13 +165,13 @@ class World:
         return self.session.context.recorded(name)
 
 
-def call(name: str, id: str = "", **arguments: Any) -> ToolCall:
-    return ToolCall(id=id or f"c{next(_ids)}", name=name, arguments=arguments, raw=json.dumps(arguments))
+def call(tool: str, /, **arguments: Any) -> ToolCall:
+    return ToolCall(id=f"c{next(_ids)}", name=tool, arguments=arguments, raw=json.dumps(arguments))
 
 
-def calling(name: str, **arguments: Any) -> Any:
+def calling(tool: str, /, **arguments: Any) -> Any:
     """An answer that makes one call."""
-    return assistant_message(call(name, **arguments))
+    return assistant_message(call(tool, **arguments))
 
 
 def remembering(content: str, target: str = "user") -> Any:
@@ -194,10 +194,7 @@ def held(answer: Any) -> tuple[Callable[[Any], Any], asyncio.Event, asyncio.Even
 def results(request: Any) -> list[str]:
     """The texts of all tool results a request shows."""
     return [
-        text_of(part.content)
-        for message in request.messages
-        for part in message.parts
-        if isinstance(part, ToolResult)
+        text_of(part.content) for message in request.messages for part in message.parts if isinstance(part, ToolResult)
     ]
 
 

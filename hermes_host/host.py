@@ -80,7 +80,12 @@ class Host(Catalogue):
         async def connect(name: str) -> Any:
             return await self.part(self.terminal_backends.get(name))
 
-        return Terminals(connect, default=settings.backend, results=self.home / "cache" / "results")
+        return Terminals(
+            connect,
+            default=settings.backend,
+            results=self.home / "cache" / "results",
+            value_of=self.secrets.get,
+        )
 
     @cached_property
     def model_calls(self) -> ModelCalls:

@@ -9,6 +9,8 @@ import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from hermes_host.errors import NotFound, SessionError
 from hermes_host.sessions.lines import committed_length, decode_info, decode_record, is_info
 from hermes_host.sessions.summary import Summary, read_summary
@@ -24,6 +26,7 @@ __all__ = ["SessionFolder", "unusable"]
 log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
+_ID = re.compile(r"\d{8}_\d{6}_[0-9a-f]{6}")
 _SUFFIX = ".jsonl"
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -39,6 +42,10 @@ class SessionFolder:
         if not _NAME.fullmatch(session_id):
             raise self.not_found(session_id)
         return self.path / f"{session_id}{_SUFFIX}"
+
+    def is_id(self, name: str) -> bool:
+        """Whether a session may be called so."""
+        return _NAME.fullmatch(name) is not None
 
     def files(self) -> Sequence[tuple[str, int]]:
         """Ids and modification times in nanoseconds, newest first."""
@@ -60,14 +67,22 @@ class SessionFolder:
         try:
             descriptor = os.open(self.path / f"{session_id}{_SUFFIX}", _READ)
             try:
-                return read_summary(descriptor, session_id)
+                summary = read_summary(descriptor, session_id)
             finally:
                 os.close(descriptor)
+            return self._without_lost_parent(summary) if summary is not None else None
         except FileNotFoundError:
             return None
         except (OSError, SessionError) as error:
             log.warning("session %s is left out: %s", session_id, error)
             return None
+
+    def _without_lost_parent(self, summary: Summary) -> Summary:
+        # A parent may be deleted while its children are written to by others, so nothing is changed in their files.
+        parent = summary.info.parent
+        if not parent or not _ID.fullmatch(parent) or (self.path / f"{parent}{_SUFFIX}").exists():
+            return summary
+        return msgspec.structs.replace(summary, info=msgspec.structs.replace(summary.info, parent=""))
 
     def info(self, session_id: str) -> SessionInfo | None:
         """What is known about one session, or None where there is none."""

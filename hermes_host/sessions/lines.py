@@ -30,6 +30,7 @@ __all__ = [
     "decode_record",
     "encode_commit",
     "encode_info",
+    "encode_record",
     "is_info",
     "without_continuation",
 ]
@@ -57,7 +58,7 @@ def is_info(line: bytes) -> bool:
 
 def encode_commit(records: Iterable[SessionRecord]) -> bytes:
     """The lines of one commit. Raises `SessionError` for a record that cannot be JSON."""
-    lines = [_encode_record(record) for record in records]
+    lines = [encode_record(record) for record in records]
     for index, line in enumerate(lines[:-1]):
         lines[index] = line[:-1] + _CONTINUES
     lines.append(b"")
@@ -117,7 +118,8 @@ def _unknown(data: dict[str, Any]) -> SessionRecord:
     )
 
 
-def _encode_record(record: SessionRecord) -> bytes:
+def encode_record(record: SessionRecord) -> bytes:
+    """One line without its newline. Raises `SessionError` for a record that cannot be JSON."""
     if record.name == UNKNOWN_RECORD:
         return _encode(record.data, record)
     fields: dict[str, Any] = {"kind": record.kind, "id": record.id, "time": record.time}

@@ -58,6 +58,7 @@ class Search:
             role=record.message.role,
             excerpt=_excerpt(text, min(matches[0].start() for matches in found)),
             score=float(sum(len(matches) for matches in found)),
+            time=record.time,
         )
 
 

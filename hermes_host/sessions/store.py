@@ -13,9 +13,9 @@ import msgspec
 
 from hermes_host.context import private_directory
 from hermes_host.errors import NotFound, SessionError
-from hermes_host.records import SearchHit, SessionInfo, SessionRecord
+from hermes_host.records import BACKGROUND_SOURCES, SearchHit, SessionInfo, SessionRecord
 from hermes_host.sessions.folder import SessionFolder, unusable
-from hermes_host.sessions.lines import encode_info, without_continuation
+from hermes_host.sessions.lines import encode_commit, encode_info, without_continuation
 from hermes_host.sessions.summary import Summary
 from hermes_host.sessions.titles import base_title, clean_title, unique_title
 from hermes_host.sessions.writer import JsonlSessionWriter, create_file, lock, open_locked
@@ -104,14 +104,18 @@ class JsonlSessionStore:
         raise self._folder.not_found(reference)
 
     def list(self, *, limit: int = 50, source: str = "") -> Sequence[SessionInfo]:
-        """The sessions last written to, newest first. Reads only the end of each file it shows."""
+        """The sessions last written to, newest first; those of background sources only where `source` asks for them.
+
+        Reads only the end of each file it shows.
+        """
         found: list[SessionInfo] = []
         border = 0
+        hidden = frozenset() if source else BACKGROUND_SOURCES
         for session_id, modified in self._folder.files():
             if modified < border:
                 break
             info = self._folder.info(session_id)
-            if info is not None and source in ("", info.source):
+            if info is not None and source in ("", info.source) and info.source not in hidden:
                 found.append(info)
                 if len(found) == limit:
                     border = modified - _CLOCK_GRAIN
@@ -129,6 +133,9 @@ class JsonlSessionStore:
         for session_id, _ in self._folder.files() if wanted.words else ():
             if len(hits) >= limit:
                 break
+            info = self._folder.info(session_id)
+            if info is None or info.source in BACKGROUND_SOURCES:
+                continue
             try:
                 data = self._folder.read(session_id)
             except (NotFound, SessionError):
@@ -160,8 +167,41 @@ class JsonlSessionStore:
         )
         return self._make(info, original.title, lines)
 
+    def restore(self, info: SessionInfo, records: Sequence[SessionRecord]) -> None:
+        """Bring in a conversation from elsewhere, whole, with the id, the times and the title it had.
+
+        A title that another conversation has already gets a number. Raises `SessionError` when there is one of that
+        id, or when `info.id` is no session id; nothing is then changed.
+        """
+        if not self._folder.is_id(info.id):
+            raise SessionError(f"{info.id!r} cannot be the id of a session.")
+        path = self._folder.file(info.id)
+        messages = sum(record.kind == "message" for record in records)
+        info = msgspec.structs.replace(info, messages=messages)
+        lines = encode_commit(records).rstrip(b"\n").split(b"\n") if records else []
+        try:
+            private_directory(self._folder.path)
+            with self._folder.titles() if info.title else nullcontext():
+                title = unique_title(info.title, self._taken("")) if info.title else ""
+                content = _file_content(msgspec.structs.replace(info, title=title), lines)
+                descriptor = create_file(path, content)
+        except FileExistsError:
+            raise SessionError(f"There is a session {info.id!r} already.") from None
+        except OSError as error:
+            raise unusable(info.id, path, error) from error
+        try:
+            os.fsync(descriptor)
+            os.utime(descriptor, (info.updated, info.updated))
+        except OSError as error:
+            raise unusable(info.id, path, error) from error
+        finally:
+            os.close(descriptor)
+
     def delete(self, session_id: str) -> None:
-        """Remove the session's file. Raises `NotFound`, or `SessionError` while it is written to."""
+        """Remove the session's file; those forked from it have no parent any more.
+
+        Raises `NotFound`, or `SessionError` while it is written to.
+        """
         path = self._folder.file(session_id)
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)

@@ -13,7 +13,7 @@ from hermes_host.protocols import Command, Exited, Terminal
 from hermes_host.terminals.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from pathlib import Path
 
     from hermes_host.terminals.state import Frames, ShellState
@@ -27,8 +27,15 @@ _RUNNING = 64
 class Jobs:
     """The background processes of one session: at most 64 running, and the 64 that ended last."""
 
-    def __init__(self, terminal: Terminal, state: ShellState, file_for: Callable[[str], Path]) -> None:
+    def __init__(
+        self,
+        terminal: Terminal,
+        state: ShellState,
+        file_for: Callable[[str], Path],
+        environment: Callable[[], Mapping[str, str]] = dict,
+    ) -> None:
         self._terminal = terminal
+        self._environment = environment
         self._state = state
         self._file_for = file_for
         self._jobs: dict[str, Job] = {}
@@ -46,7 +53,7 @@ class Jobs:
         id = f"proc_{token_hex(6)}"
         job = Job(id, script, self._file_for(f"{id}.txt"), pty=pty)
         text, frames = self._state.wrap(script, pty=pty, save=False)
-        await job.begin(self._terminal, text, frames, self._state.below(directory))
+        await job.begin(self._terminal, text, frames, self._state.below(directory), self._environment())
         self._jobs[job.id] = job
         self._forget_old()
         return job
@@ -97,9 +104,11 @@ class Job:
         self._begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._finished = asyncio.Event()
 
-    async def begin(self, terminal: Terminal, text: str, frames: Frames, cwd: str) -> None:
+    async def begin(
+        self, terminal: Terminal, text: str, frames: Frames, cwd: str, environment: Mapping[str, str]
+    ) -> None:
         """Start it; part of `Jobs.start`."""
-        command = Command(script=text, cwd=cwd, stdin=self._follow_input(), pty=self._pty)
+        command = Command(script=text, cwd=cwd, env=environment, stdin=self._follow_input(), pty=self._pty)
         self._task = asyncio.create_task(self._follow(terminal, command, frames), name=f"job {self.id}")
         try:
             await asyncio.shield(self._begun)

@@ -31,10 +31,13 @@ class Terminals:
         *,
         default: str = "local",
         results: Path | None = None,
+        value_of: Callable[[str], str] = lambda name: "",
     ) -> None:
+        """`value_of` gives the value of a variable that a session's commands may see; empty where it has none."""
         self._connect = connect
         self._default = default
         self._results = results
+        self._value_of = value_of
         self._open: dict[str, _OpenTerminal] = {}
 
     def backend(self, session: SessionContext) -> str:
@@ -50,8 +53,12 @@ class Terminals:
         entry = await self._entry(session)
         if entry.shell is None:
             keep_in = self._results / session.id if self._results is not None else None
-            entry.shell = Shell(entry.terminal, keep_in=keep_in)
+            entry.shell = Shell(entry.terminal, keep_in=keep_in, environment=lambda: self._passed(session))
         return entry.shell
+
+    def _passed(self, session: SessionContext) -> dict[str, str]:
+        values = {name: self._value_of(name) for name in sorted(session.passed_environment)}
+        return {name: value for name, value in values.items() if value}
 
     async def close(self, session_id: str) -> None:
         """Kill what runs in the session's terminal and leave it. Nothing happens where none is open."""

@@ -22,7 +22,7 @@ from hermes_host.terminals.output import Collector, PlainText
 from hermes_host.terminals.state import ShellState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Mapping
 
 __all__ = ["Shell", "ShellResult"]
 
@@ -49,17 +49,27 @@ class ShellResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Shell:
-    """One session's shell. `keep_in` is a folder for output that is too long; by default a temporary one."""
+    """One session's shell. `keep_in` is a folder for output that is too long; by default a temporary one.
 
-    def __init__(self, terminal: Terminal, *, keep_in: Path | None = None) -> None:
+    `environment` gives variables that every command gets, asked anew for each.
+    """
+
+    def __init__(
+        self,
+        terminal: Terminal,
+        *,
+        keep_in: Path | None = None,
+        environment: Callable[[], Mapping[str, str]] = dict,
+    ) -> None:
         self._terminal = terminal
+        self._environment = environment
         self._state = ShellState(terminal.directory)
         self._one_at_a_time = asyncio.Lock()
         self._running: asyncio.Task[Exited] | None = None
         self._interrupted = False
         self._keep_in = keep_in
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
-        self.jobs = Jobs(terminal, self._state, self._file_for)
+        self.jobs = Jobs(terminal, self._state, self._file_for, environment)
 
     @property
     def directory(self) -> str:
@@ -117,7 +127,7 @@ class Shell:
         framed_stream = 1 if pty else 2
 
         async def follow(cwd: str) -> Exited:
-            command = Command(script=text, cwd=cwd, stdin=stdin, timeout=timeout, pty=pty)
+            command = Command(script=text, cwd=cwd, env=self._environment(), stdin=stdin, timeout=timeout, pty=pty)
             async with aclosing(self._terminal.run(command)) as events:  # type: ignore[type-var]
                 async for event in events:
                     if isinstance(event, Exited):

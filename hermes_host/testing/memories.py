@@ -18,6 +18,7 @@ Only what `features` names is called. A memory that knows something when its tes
 from __future__ import annotations
 
 import asyncio
+import inspect
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -83,7 +84,7 @@ class MemoryContract(Contract):
     async def test_it_has_a_coroutine_method_for_every_feature(self, memory: MemoryProvider) -> None:
         for feature in self.features:
             method = getattr(memory, _METHODS[feature], None)
-            assert asyncio.iscoroutinefunction(method), f"{_METHODS[feature]} must be `async def`"
+            assert inspect.iscoroutinefunction(method), f"{_METHODS[feature]} must be `async def`"
 
     # ----------------------------------------------------------------------------------------------------- prompt
 

@@ -19,6 +19,7 @@ import re
 import time
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from hermes_host.errors import NotFound, SessionError
@@ -35,7 +36,7 @@ from hermes_host.messages import (
     user_message,
 )
 from hermes_host.protocols import SessionStore
-from hermes_host.records import SessionRecord
+from hermes_host.records import BACKGROUND_SOURCES, SessionInfo, SessionRecord
 from hermes_host.stream import Usage
 from hermes_host.testing.session_processes import SessionStoreProcesses, message_record
 
@@ -295,11 +296,13 @@ class SessionStoreContract(SessionStoreProcesses):
         old.append(message_record("Where is the Hedgehog?"), message_record(assistant_message("In the hedge.")))
         result = ToolResult(call_id="1", name="grep", content=(Text(text="hedgehog in the garden " + "and so " * 500),))
         new.append(message_record(tool_message(result), id="found"), message_record("thanks"))
-        hits = store.search("HEDGEHOG")
-        assert [(hit.session_id, hit.role) for hit in hits] == [(new.info.id, "tool"), (old.info.id, "user")]
-        assert hits[0].record_id == "found"
-        assert "hedgehog in the garden" in hits[0].excerpt
-        assert len(hits[0].excerpt) < 1000
+        hits = {hit.session_id: hit for hit in store.search("HEDGEHOG")}
+        assert {name: hit.role for name, hit in hits.items()} == {new.info.id: "tool", old.info.id: "user"}
+        hit = hits[new.info.id]
+        assert hit.record_id == "found"
+        assert "hedgehog in the garden" in hit.excerpt
+        assert len(hit.excerpt) < 1000
+        assert abs(hit.time - time.time()) < 60
         assert [hit.session_id for hit in store.search("hedgehog garden")] == [new.info.id]
         assert list(store.search("hedgehog submarine")) == []
         assert len(store.search("the", limit=1)) == 1
@@ -312,7 +315,134 @@ class SessionStoreContract(SessionStoreProcesses):
         assert list(store.search(query)) == []
         writer.close()
 
+    @pytest.mark.parametrize(
+        "query",
+        [
+            *("foo.bar:baz", "/etc/app.conf", "app.conf", "E-1234", "-1234", "don't", "o'clock", "code='x'", "'x'"),
+            *('"foo.bar', 'said "maybe"', "AND", "and then", "or else", "NOT found", "NEAR", "near(5)", "a:b", "-rf"),
+            *(
+                "--verbose",
+                "C++",
+                "x=1;",
+                "{json}",
+                "[0]",
+                "100%",
+                "user@example.org",
+                "^caret",
+                "star*",
+                "to be",
+                "the",
+            ),
+            *("naïve", "北京", "привет", "ПРИВЕТ", "foo.bar:baz /etc/app.conf", "error\x00", "found " * 300),
+        ],
+    )
+    def test_what_stands_in_a_message_is_found_however_odd_it_is(self, store: SessionStore, query: str) -> None:
+        writer = store.create()
+        writer.append(message_record(_ODD, id="odd"))
+        writer.append(message_record("Another one has nothing here."))
+        assert [hit.record_id for hit in store.search(query)][:1] == ["odd"]
+        writer.close()
+
+    @pytest.mark.parametrize("source", sorted(BACKGROUND_SOURCES))
+    def test_work_behind_a_conversation_is_listed_and_found_by_name_alone(
+        self, store: SessionStore, source: str
+    ) -> None:
+        shown, behind = store.create(), store.create(source=source, parent="p", title="Errand")
+        for writer in (shown, behind):
+            writer.append(message_record("hedgehog"))
+        assert [info.id for info in store.list()] == [shown.info.id]
+        assert [info.id for info in store.list(source=source)] == [behind.info.id]
+        assert [hit.session_id for hit in store.search("hedgehog")] == [shown.info.id]
+        assert store.find("Errand").id == store.find(behind.info.id).id == behind.info.id
+        assert len(store.load(behind.info.id)) == 1
+        _close(shown, behind)
+
     # -------------------------------------------------------------------------------------------- copying and removing
+
+    def test_a_restored_session_is_what_it_was(self, make_store: Callable[[], SessionStore]) -> None:
+        info = SessionInfo(
+            id="20250102_030405_abcdef",
+            started=1735787045.0,
+            updated=1735787099.5,
+            title="Trip",
+            source="telegram",
+            model="acme:large",
+            parent="20250101_000000_123456",
+            directory="/srv",
+            ended="exit",
+            messages=4,
+            preview="hello",
+            usage=Usage(input=7, output=3),
+        )
+        records = _one_of_each()
+        make_store().restore(info, records)
+        store = make_store()
+        assert list(store.load(info.id)) == records
+        found = store.find(info.id)
+        # Where the parent is not there, a store may say so at once.
+        assert msgspec.structs.replace(found, parent=info.parent) == info
+        assert found.parent in (info.parent, "")
+        assert [hit.session_id for hit in store.search("hello")][:1] == [info.id]
+        writer = store.open(info.id)
+        writer.append(message_record("and on"))
+        assert (writer.info.ended, writer.info.messages) == ("", 5)
+        writer.close()
+
+    def test_a_session_of_that_id_is_never_restored_over(self, store: SessionStore) -> None:
+        writer = store.create(title="Mine")
+        writer.append(record := message_record("mine"))
+        writer.close()
+        other = SessionInfo(id=writer.info.id, started=1.0, updated=2.0, title="Other")
+        with pytest.raises(SessionError):
+            store.restore(other, [message_record("other")])
+        assert list(store.load(writer.info.id)) == [record]
+        assert store.find(writer.info.id).title == "Mine"
+
+    def test_restored_titles_are_unique_too(self, store: SessionStore) -> None:
+        store.create(title="Trip").close()
+        store.restore(SessionInfo(id="20250102_030405_abcdef", started=1.0, updated=2.0, title="Trip"), [])
+        assert store.find("20250102_030405_abcdef").title == "Trip #2"
+
+    @pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", "/etc/x", "x\0y", "-x", "é", "a" * 200])
+    def test_what_cannot_be_an_id_is_not_restored(self, store: SessionStore, name: str) -> None:
+        with pytest.raises(SessionError):
+            store.restore(SessionInfo(id=name, started=1.0, updated=2.0), [message_record("x")])
+        assert list(store.list()) == []
+
+    def test_a_record_that_is_not_json_leaves_nothing_restored(self, store: SessionStore) -> None:
+        bad = SessionRecord(kind="state", id="s", time=1.0, name="x", data={"a": object()})
+        with pytest.raises(SessionError):
+            store.restore(SessionInfo(id="20250102_030405_abcdef", started=1.0, updated=2.0), [bad])
+        assert list(store.list()) == []
+
+    def test_children_of_a_deleted_session_stay_without_a_parent(self, make_store: Callable[[], SessionStore]) -> None:
+        store = make_store()
+        first = store.create()
+        first.append(record := message_record("the beginning"))
+        lineage = [first]
+        for _ in range(30):
+            lineage.append(store.fork(lineage[-1].info.id))
+        _close(*lineage)
+        ids = [writer.info.id for writer in lineage]
+        for gone in (0, 15):
+            store.delete(ids[gone])
+            other = make_store()
+            assert other.find(ids[gone + 1]).parent == ""
+            assert other.find(ids[gone + 2]).parent == ids[gone + 1]
+            assert list(other.load(ids[gone + 1])) == [record]
+        assert len(make_store().list(limit=100)) == 29
+
+    def test_a_child_that_is_open_does_not_keep_its_parent(self, make_store: Callable[[], SessionStore]) -> None:
+        store = make_store()
+        parent = store.create()
+        parent.append(message_record("one"))
+        child = store.fork(parent.info.id)
+        parent.close()
+        store.delete(parent.info.id)
+        child.append(message_record("two"))
+        child.close()
+        info = make_store().find(child.info.id)
+        assert (info.parent, info.messages) == ("", 2)
 
     def test_a_fork_has_the_records_and_goes_its_own_way(self, make_store: Callable[[], SessionStore]) -> None:
         store = make_store()
@@ -360,6 +490,12 @@ class SessionStoreContract(SessionStoreProcesses):
         for call in (other.find, other.load, other.open, other.delete):
             with pytest.raises(NotFound):
                 call(gone.info.id)
+
+
+_ODD = """\
+To be or not to be, and then the error: foo.bar:baz in /etc/app.conf said "maybe" (code='x'), E-1234 NOT found; don't
+rm -rf --verbose it before five o'clock. C++ x=1; {json} [0] 100% user@example.org near(5) a:b ^caret star* or else.
+Die naïve Nachricht: 我想去北京旅游. Привет!"""
 
 
 def _one_of_each() -> list[SessionRecord]:

@@ -61,6 +61,10 @@ class FakeTerminalBackend:
         for path, data in (files or {}).items():
             self.tree.write(path, data, None)
 
+    async def reap(self) -> Sequence[str]:
+        """Nothing is left behind."""
+        return ()
+
     @asynccontextmanager
     async def open(self, key: str, directory: str) -> AsyncIterator[FakeTerminal]:
         """A terminal; a start directory that does not exist is made."""

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+from hermes_local.backend import LocalBackend
 
 from hermes_host.context import SessionContext
 from hermes_host.errors import NotFound, SessionError
@@ -147,3 +148,21 @@ async def test_a_session_closed_while_its_terminal_opens_says_so() -> None:
     with pytest.raises(SessionError, match="closed"):
         await waiting
     assert backend.tasks == []
+
+
+async def test_only_the_session_that_asked_sees_a_passed_variable(tmp_path: Path) -> None:
+    values = {"WEATHER_KEY": "rain 'or' shine", "EMPTY": ""}
+
+    async def connect(name: str) -> LocalBackend:
+        return LocalBackend()
+
+    terminals = Terminals(connect, results=tmp_path / "results", value_of=lambda name: values.get(name, ""))
+    asking, other = (SessionContext(name, directory=str(tmp_path)) for name in ("asking", "other"))
+    asking.pass_environment("WEATHER_KEY", "EMPTY", "UNKNOWN")
+    say = "echo ${WEATHER_KEY-none} ${EMPTY-none}"
+    assert (await (await terminals.shell(asking)).run(say)).output == "rain 'or' shine none\n"
+    assert (await (await terminals.shell(other)).run(say)).output == "none none\n"
+    job = await (await terminals.shell(asking)).jobs.start(say)
+    assert await job.wait(10)
+    assert job.poll() == "rain 'or' shine none\n"
+    await terminals.aclose()

@@ -95,6 +95,10 @@ class LocalBackend:
                 if self._terminals == 0:
                     self._launcher.close()
 
+    async def reap(self) -> Sequence[str]:
+        """Nothing is ever left behind: what runs is ended with the process that started it."""
+        return ()
+
     async def launch(self, command: Command, cwd: str) -> Process:
         """Start a command in the absolute directory `cwd`."""
         script = None

@@ -29,15 +29,15 @@ class FileProblem(HermesError):
     """A file cannot be read, locked or written. Nothing was changed."""
 
 
-def read(path: Path) -> bytes:
-    """At most `LARGEST + 1` bytes of a regular file; empty where there is none. Raises `FileProblem`."""
+def read(path: Path, limit: int = LARGEST) -> bytes:
+    """At most `limit + 1` bytes of a regular file; empty where there is none. Raises `FileProblem`."""
     try:
         # Not to wait for a writer where the name is a pipe.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         with os.fdopen(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise FileProblem(f"{path} is not a regular file.", remedy="Move it away.")
-            return file.read(LARGEST + 1)
+            return file.read(limit + 1)
     except FileNotFoundError:
         return b""
     except IsADirectoryError:

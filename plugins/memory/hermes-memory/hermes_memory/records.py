@@ -26,8 +26,10 @@ Action = Literal["add", "replace", "remove"]
 T = TypeVar("T")
 
 _HISTORY_BYTES = 512_000
-_HISTORY_KEPT = 500
-"""When the history is longer than so many bytes, so many of its last edits stay."""
+"""When the history is longer, its older half goes."""
+
+_RECORD_BYTES = 64_000_000
+"""What is read of a file at most; these files stay far below it."""
 
 
 class Stamp(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -95,12 +97,12 @@ class History:
 
     def read(self) -> list[Edit]:
         """The edits, oldest first, without lines that cannot be read."""
-        found = (_decode(line, Edit) for line in files.read(self._path).split(b"\n") if line)
+        found = (_decode(line, Edit) for line in files.read(self._path, _RECORD_BYTES).split(b"\n") if line)
         return [edit for edit in found if edit is not None]
 
     def next_number(self) -> int:
         """The number of the next edit. Hold the lock."""
-        for line in reversed(files.read(self._path).split(b"\n")):
+        for line in reversed(files.read(self._path, _RECORD_BYTES).split(b"\n")):
             edit = _decode(line, Edit) if line else None
             if edit is not None:
                 return edit.number + 1
@@ -109,8 +111,19 @@ class History:
     def append(self, edit: Edit) -> None:
         """Add the next edit. Hold the lock."""
         if self._path.exists() and self._path.stat().st_size > _HISTORY_BYTES:
-            files.replace(self._path, b"".join(_encode(each) + b"\n" for each in self.read()[-_HISTORY_KEPT:]))
+            files.replace(self._path, self._newer_half())
         files.append(self._path, _encode(edit))
+
+    def _newer_half(self) -> bytes:
+        kept: list[bytes] = []
+        length = 0
+        for edit in reversed(self.read()):
+            line = _encode(edit) + b"\n"
+            length += len(line)
+            if kept and length > _HISTORY_BYTES // 2:
+                break
+            kept.append(line)
+        return b"".join(reversed(kept))
 
 
 class _WaitingFile(msgspec.Struct, kw_only=True):
@@ -162,7 +175,7 @@ def _decode(data: bytes, kind: type[T]) -> T | None:
 
 
 def _read(path: Path, kind: type[T]) -> T | None:
-    data = files.read(path)
+    data = files.read(path, _RECORD_BYTES)
     return _decode(data, kind) if data else None
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 
 import msgspec
 
@@ -77,6 +77,9 @@ class Finding(msgspec.Struct, frozen=True):
     reason: str
 
 
+_SECRET = Finding("secret", "it holds a secret, or what looks like a key or a password")
+
+
 def unredacted(text: str) -> str:
     """For callers that know no secrets."""
     return text
@@ -90,12 +93,20 @@ def clean(text: str) -> str:
 def scan(entry: str, redact: Redact = unredacted) -> Finding | None:
     """What is wrong with an entry, or None."""
     text = readable(entry).replace("\r\n", "\n")
+    if redact(text) != text:
+        return _SECRET
+    return _judge(text)
+
+
+@lru_cache(maxsize=1024)
+def _judge(text: str) -> Finding | None:
+    # Remembered, because every answer of the tool shows all entries and few of them are new.
     if has_delimiter(text):
         return Finding("delimiter", "it holds a line with only the sign §, which parts entries")
     if (seen := text.translate(_DIRECTION_MARKS)) != visible(seen):
         return Finding("invisible", "it holds characters that cannot be seen or that act on a terminal")
-    if redact(text) != text or _looks_like_a_key(text):
-        return Finding("secret", "it holds a secret, or what looks like a key or a password")
+    if _key_pattern().search(text):
+        return _SECRET
     plain = _plain(text)
     for name, pattern in _compiled():
         if pattern.search(plain):
@@ -106,13 +117,9 @@ def scan(entry: str, redact: Redact = unredacted) -> Finding | None:
 
 def _plain(text: str) -> str:
     """The text as a reader takes it in: one form of every letter, nothing hidden, single spaces."""
-    normal = unicodedata.normalize("NFKC", text).translate(_LOOKALIKES)
+    normal = unicodedata.normalize("NFKC", text).lower().translate(_LOOKALIKES)
     shown = "".join(char for char in normal if unicodedata.category(char) != "Cf")
-    return " ".join(shown.split()).lower()
-
-
-def _looks_like_a_key(text: str) -> bool:
-    return _key_pattern().search(text) is not None
+    return " ".join(shown.split())
 
 
 @cache

@@ -1,0 +1,1 @@
+"""User modelling across conversations with Honcho."""

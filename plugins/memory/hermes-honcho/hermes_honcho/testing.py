@@ -80,8 +80,7 @@ class HonchoServer:
         class Handler(_Handler):
             honcho = server
 
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._http.daemon_threads = True
+        self._http = _Listener(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
 
     @property
@@ -261,6 +260,13 @@ class HonchoServer:
             made.append({"id": secrets.token_hex(8), "created_at": _now(), **conclusion})
         self.conclusions.extend(made)
         return made
+
+
+class _Listener(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a client that went away."""
 
 
 class _Handler(BaseHTTPRequestHandler):

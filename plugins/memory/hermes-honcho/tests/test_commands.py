@@ -2,48 +2,48 @@
 
 from __future__ import annotations
 
+import io
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hermes_honcho.testing import HonchoServer
 
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
+from hermes_host.cli import entry
+
+
+class Ran(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Run = Callable[..., Ran]
 
 
 @pytest.fixture
-def hermes(home: Path, own_home: Path, tmp_path: Path) -> Run:
+def hermes(
+    home: Path, own_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Run:
+    """Run one command line in this process, without a terminal."""
     folder = tmp_path / "project"
     folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("HERMES_HOME", str(home))
+    monkeypatch.setenv("HERMES_PLUGINS", "honcho")
 
-    def run(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [Path(sys.executable).with_name("hermes"), *arguments],
-            cwd=folder,
-            env={
-                "PATH": os.environ["PATH"],
-                "HOME": str(own_home),
-                "HERMES_HOME": str(home),
-                "HERMES_PLUGINS": "honcho",
-                "USER": "somebody",
-            },
-            input=given,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            timeout=60,
-            check=False,
-        )
+    def run(*arguments: str, given: str = "") -> Ran:
+        monkeypatch.setattr("sys.stdin", io.StringIO(given))
+        code = entry.run(arguments)
+        said = capsys.readouterr()
+        return Ran(code, said.out, said.err)
 
     return run
 
 
-def told(run: subprocess.CompletedProcess[str]) -> Any:
+def told(run: Ran) -> Any:
     assert run.returncode == 0, run.stderr
     return json.loads(run.stdout)
 

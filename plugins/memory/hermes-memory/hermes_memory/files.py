@@ -67,8 +67,10 @@ def locked(paths: Sequence[Path]) -> Iterator[None]:
         yield
 
 
-def replace(path: Path, data: bytes) -> None:
-    """Put `data` in the file's place, on the disk before it is there; a symbolic link stays. Hold its lock.
+def replace(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Put `data` in the file's place, whole; a symbolic link stays. Hold its lock.
+
+    It is on the disk when this returns, unless `durable` is false: then a power cut, but no kill, may take it.
 
     Raises `FileProblem` when the disk refuses; the old content is then untouched.
     """
@@ -81,19 +83,21 @@ def replace(path: Path, data: bytes) -> None:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
             with os.fdopen(os.open(temporary, flags, 0o600), "wb") as file:
                 file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+                if durable:
+                    file.flush()
+                    os.fsync(file.fileno())
             temporary.replace(target)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-        _sync_directory(target.parent)
+        if durable:
+            _sync_directory(target.parent)
     except OSError as error:
         raise FileProblem(f"{path} cannot be written: {error.strerror}.", remedy="Nothing was changed.") from error
 
 
 def append(path: Path, line: bytes) -> None:
-    """Add a line, on the disk when this returns; one that a killed process left unfinished is closed first."""
+    """Add a line; one that a killed process left unfinished is closed first. A power cut may take it, no kill."""
     try:
         private_directory(path.parent)
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
@@ -104,7 +108,6 @@ def append(path: Path, line: bytes) -> None:
                 if file.read(1) != b"\n":
                     line = b"\n" + line
             file.write(line + b"\n")
-            os.fsync(file.fileno())
     except OSError as error:
         raise FileProblem(f"{path} cannot be written: {error.strerror}.", remedy="Nothing was changed.") from error
 

@@ -86,7 +86,7 @@ class Origins:
         wanted = {fingerprint(entry) for entry in kept}
         stamps = {key: value for key, value in {**known, **new}.items() if key in wanted}
         if stamps != known:
-            files.replace(self._path, _encode(stamps))
+            files.replace(self._path, _encode(stamps), durable=False)
 
 
 class History:
@@ -111,7 +111,7 @@ class History:
     def append(self, edit: Edit) -> None:
         """Add the next edit. Hold the lock."""
         if self._path.exists() and self._path.stat().st_size > _HISTORY_BYTES:
-            files.replace(self._path, self._newer_half())
+            files.replace(self._path, self._newer_half(), durable=False)
         files.append(self._path, _encode(edit))
 
     def _newer_half(self) -> bytes:

@@ -6,10 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hermes_memory.settings import Settings
+from hermes_memory.store import Store
 
 WRITER = """
 import sys, time
@@ -35,8 +39,20 @@ for step in range(count):
 """
 
 
+@pytest.fixture
+def in_memory(tmp_path: Path) -> Iterator[Path]:
+    """A folder that needs no disk, where there is one: the test is of locks, and waiting for disks is slow."""
+    shared = Path("/dev/shm")
+    if not shared.is_dir():
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir=shared) as folder:
+        yield Path(folder)
+
+
 @pytest.mark.timeout(120)
-def test_eight_processes_of_two_hundred_operations_each_lose_nothing(home: Path, make_store: Any) -> None:
+def test_eight_processes_of_two_hundred_operations_each_lose_nothing(in_memory: Path) -> None:
+    home = in_memory
     runs = [
         subprocess.Popen([sys.executable, "-c", WRITER, str(home), str(number), "200"], stderr=subprocess.PIPE)
         for number in range(8)
@@ -44,7 +60,7 @@ def test_eight_processes_of_two_hundred_operations_each_lose_nothing(home: Path,
     for run in runs:
         _, errors = run.communicate(timeout=100)
         assert run.returncode == 0, errors.decode()
-    store = make_store()
+    store = Store(home, home / "plugins" / "memory", Settings())
     for parity, target in enumerate(("memory", "user")):
         found = [entry.text for entry in store.content(target).entries]
         wanted = {f"<{n}.{step}> replaced" for n in range(parity, 8, 2) for step in range(0, 200, 4)}

@@ -10,6 +10,7 @@ import fcntl
 import logging
 import os
 import secrets
+import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-__all__ = ["Debt", "Debts"]
+__all__ = ["Debt", "Debts", "due"]
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ class Debt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A review that is owed. Times are seconds since the epoch."""
 
     kinds: tuple[Kind, ...]
-    """What the conversation's own tools allow to be reviewed."""
+    """What is due; without `nudged`, what the conversation's own tools allow."""
     reason: str
     """`interval`, `trouble`, `compaction`, `reset`, `exit`, `asked`, or `unreviewed`: enough was said to make it worth
     the while."""
@@ -46,6 +47,20 @@ class Debt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Why the last attempt failed."""
     done: Reviewed = Reviewed()
     """Marks that could not be written into the log, because another process had the conversation open."""
+
+
+def due(debt: Debt | None, kinds: frozenset[Kind], reason: str) -> Debt:
+    """The debt of a review that is due now. One that was due before is part of it: one review costs less than two."""
+    if debt is None:
+        return Debt(kinds=tuple(sorted(kinds)), reason=reason, since=time.time(), nudged=True)
+    return Debt(
+        kinds=tuple(sorted(kinds | frozenset(debt.kinds if debt.nudged else ()))),
+        reason=reason,
+        since=debt.since,
+        nudged=True,
+        attempts=min(debt.attempts, 1) if reason == "asked" else debt.attempts,
+        done=debt.done,
+    )
 
 
 class Debts:

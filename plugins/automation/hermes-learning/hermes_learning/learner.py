@@ -12,7 +12,7 @@ from hermes_host.protocols import SessionStore
 from hermes_host.records import BACKGROUND_SOURCES
 from hermes_host.services import Conversations
 from hermes_learning.book import Book
-from hermes_learning.debts import Debt, Debts
+from hermes_learning.debts import Debt, Debts, due
 from hermes_learning.experience import Counts, Kind, count
 from hermes_learning.reviews import Reviews
 from hermes_learning.settings import Learning, MemoryIntervals, SkillIntervals
@@ -82,9 +82,9 @@ class Learner:
             self.debts.put(session.id, Debt(kinds=tuple(sorted(allowed)), reason="unreviewed", since=time.time()))
         if exchange.outcome != "completed" or not exchange.messages or not exchange.messages[-1].text.strip():
             return
-        due = count(counts, troubled, self.memory, self.skills, losing=False) & allowed
-        if due:
-            self.begin(session, due, "trouble" if troubled else "interval")
+        kinds = count(counts, troubled, self.memory, self.skills, losing=False) & allowed
+        if kinds:
+            self.begin(session, kinds, "trouble" if troubled else "interval")
         self._pay(session)
 
     def _watches(self, session: SessionContext) -> bool:
@@ -127,11 +127,15 @@ class Learner:
         debt = self.debts.get(session.id)
         if debt is not None and debt.not_before > time.time() and reason != "asked":
             return None
-        tried = debt.attempts if debt is not None and debt.nudged else 0
-        owed = frozenset(debt.kinds) if debt is not None else frozenset()  # one review costs less than two
-        debt = Debt(kinds=tuple(sorted(kinds | owed)), reason=reason, since=time.time(), nudged=True, attempts=tried)
-        self.debts.put(session.id, debt)
+        self.debts.put(session.id, due(debt, kinds | self._left_over(session.id, debt), reason))
         return self._spawn(session.id, session)
+
+    def _left_over(self, session_id: str, debt: Debt | None) -> frozenset[Kind]:
+        """What is worth a look besides what is due, where enough was said to be worth one."""
+        if debt is None or debt.nudged:
+            return frozenset()
+        counts = self.book.experience(session_id).counts()
+        return count(counts, False, self.memory, self.skills, losing=True) & frozenset(debt.kinds)
 
     def _spawn(self, session_id: str, told: SessionContext) -> asyncio.Task[None]:
         task = self._context.spawn(self._review(session_id, told), name=f"review of {session_id}")
@@ -156,15 +160,19 @@ class Learner:
         experience = self.book.experience(session.id)
         counts = experience.counts()
         troubled = bool(experience.troubles())
-        due = count(counts, troubled, self.memory, self.skills, losing=True) & self.allowed(session)
+        kinds = count(counts, troubled, self.memory, self.skills, losing=True) & self.allowed(session)
         if reason == "compaction":
-            if due:
-                self.begin(session, due, reason)  # the log keeps the originals, so nobody has to wait
+            if kinds:
+                self.begin(session, kinds, reason)  # the log keeps the originals, so nobody has to wait
             return
         idle = _TALKED not in session.memory  # looked at and left: what is owed of it is paid another time
-        if idle or not self._worth_leaving_for(counts) or not (due or session.id in self._running):
+        if idle or not self._worth_leaving_for(counts) or not (kinds or session.id in self._running):
             return
-        task = self._running.get(session.id) or self.begin(session, due, reason)
+        task = self._running.get(session.id)
+        if task is None and reason == "exit" and self._patience <= 0:
+            self.debts.put(session.id, due(self.debts.get(session.id), kinds, reason))
+            return
+        task = task or self.begin(session, kinds, reason)
         if task is not None and self._patience > 0:
             await self._wait(task, session, reason)
 
@@ -219,7 +227,10 @@ class Learner:
         if not debt.kinds:
             self.book.mark(session_id, debt.done)
             return False
-        if not debt.nudged and not self._worth_leaving_for(counts):
+        if debt.nudged:
+            return True
+        if not self._worth_leaving_for(counts):
             self.debts.settle(session_id)
             return False
+        self.debts.put(session_id, due(debt, self._left_over(session_id, debt), debt.reason))
         return True

@@ -92,26 +92,30 @@ async def _ask(host: Host, kind: Kind, prompt: str) -> Sequence[str]:
     return (await run(host, job)).changed
 
 
-async def _call(host: Host, name: str, **arguments: Any) -> None:
+async def _call(host: Host, wanted: str, /, **arguments: Any) -> None:
     """Use a tool as the owner, whose consent the command itself is. Raises `HermesError` where it refuses."""
-    tool = host.tools.get(name)
+    tool = host.tools.get(wanted)
     parameters = host.parameters(tool)
     if parameters is None:
-        raise Unsupported(f"The tool {name!r} cannot be used.", remedy="See `hermes plugins list`.")
+        raise Unsupported(f"The tool {wanted!r} cannot be used.", remedy="See `hermes plugins list`.")
     context = ToolContext(
         host.context(tool.plugin),
         SessionContext(f"curate-{secrets.token_hex(4)}", source="cli"),
         call_id=secrets.token_hex(6),
-        tool=name,
+        tool=tool.name,
         effects=tool.spec.effects,
     )
     output = await host.target(tool, tool.spec.target)(parameters.check(arguments), context)
-    content = output.content if isinstance(output, ToolOutput) else output
-    text = (
-        content if isinstance(content, str) else json.dumps(content) if isinstance(content, dict) else text_of(content)
-    )
+    text = _text(output)
     if (isinstance(output, ToolOutput) and output.is_error) or _refused(text):
-        raise HermesError(f"The tool {name!r} refused: {text}")
+        raise HermesError(f"The tool {tool.name!r} refused: {text}")
+
+
+def _text(output: Any) -> str:
+    content = output.content if isinstance(output, ToolOutput) else output
+    if isinstance(content, tuple):
+        return text_of(content)
+    return content if isinstance(content, str) else json.dumps(content)
 
 
 def _refused(text: str) -> bool:

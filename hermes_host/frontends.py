@@ -29,6 +29,8 @@ class FrontendOptions:
     """None: the platform's; empty: no tools at all."""
     resume: str = ""
     continue_last: bool = False
+    worktree: bool = False
+    """Work in a place of its own; see `hermes_host.services.Workspaces`."""
     yolo: bool = False
     quiet: bool = False
     verbose: bool = False

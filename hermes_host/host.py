@@ -162,7 +162,7 @@ class Host(Catalogue):
         writer = self.sessions.create(
             source=source,
             model=f"{chosen.name}:{name}",
-            directory=self._start_directory(directory),
+            directory=self.start_directory(directory),
             parent=parent,
             title=title,
         )
@@ -218,7 +218,8 @@ class Host(Catalogue):
             memory=memory,
         )
 
-    def _start_directory(self, directory: str) -> str:
+    def start_directory(self, directory: str = "") -> str:
+        """Where a conversation starts that asks for `directory`: absolute; empty for the configured place."""
         return os.path.abspath(os.path.expanduser(directory or self.config.section("terminal").cwd))
 
     def _model_of(self, session_id: str, first: str) -> tuple[Contribution[ProviderSpec], str]:

@@ -34,6 +34,7 @@ class Application:
     resume: str = ""
     continue_last: bool = False
     skills: tuple[str, ...] = ()
+    worktree: bool = False
     yolo: bool = False
     blocked: tuple[str, ...] = ()
     verbose: bool = False

@@ -25,6 +25,11 @@ GROUPS: dict[str, tuple[CommandSpec, ...]] = {
     "Set up": (
         CommandSpec(name="model", summary="Choose provider and model.", target="hermes_host.cli.model:model"),
         CommandSpec(name="tools", summary="Switch tools on and off.", target="hermes_host.cli.tools:tools"),
+        CommandSpec(
+            name="terminal",
+            summary="See, choose and test the places where commands run.",
+            target="hermes_host.cli.terminal:terminal",
+        ),
         CommandSpec(name="config", summary="Show and change settings.", target="hermes_host.cli.config:config"),
         CommandSpec(
             name="plugins",
@@ -131,6 +136,12 @@ def slash_commands() -> Iterable[SlashCommandSpec]:
     )
     yield SlashCommandSpec(
         name="tools", summary="List the tools of this conversation.", target=f"{here}:tools", while_busy=True
+    )
+    yield SlashCommandSpec(
+        name="terminal",
+        summary="Show or change where the commands of this conversation run.",
+        target=f"{here}:terminal",
+        usage="[name]",
     )
     yield SlashCommandSpec(
         name="usage", summary="Show the tokens used so far.", target=f"{here}:usage", while_busy=True

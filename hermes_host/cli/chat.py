@@ -44,6 +44,7 @@ _PATIENCE = 3.0
     help="How much the model is to think.",
 )
 @click.option("-s", "--skills", multiple=True, metavar="LIST", help="Load these skills from the start (repeatable).")
+@click.option("-w", "--worktree", is_flag=True, help="Work in a place of its own, such as a git worktree.")
 @click.option("--yolo", is_flag=True, help="Run every tool call without asking. Know what you do.")
 @click.option("-Q", "--quiet", is_flag=True, help="Only the answer, and the session's id on standard error.")
 @click.option(
@@ -102,6 +103,7 @@ def _options(
         toolsets=_names(toolsets),
         resume=state.resume,
         continue_last=state.continue_last,
+        worktree=state.worktree,
         yolo=state.yolo,
         quiet=quiet,
         verbose=state.verbose,

@@ -22,13 +22,13 @@ from hermes_host.protocols import CheckResult
 from hermes_host.visible import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Iterable
+    from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
 
     from hermes_host.host import Host
     from hermes_host.registry import Contribution
     from hermes_host.specs import CheckSpec
 
-__all__ = ["doctor"]
+__all__ = ["check_plugins", "doctor", "print_results"]
 
 T = TypeVar("T")
 
@@ -50,11 +50,17 @@ def doctor(host: Host, as_json: bool, fix: bool, timeout: float) -> int:
     if as_json:
         print_json([{name: getattr(item, name) for name in CheckResult.__struct_fields__} for item in results])
     else:
-        _print(results)
+        print_results(results)
     return 1 if any(result.status == "error" for result in results) else 0
 
 
-def _print(results: list[CheckResult]) -> None:
+def check_plugins(host: Host, plugins: Collection[str], limit: float = 10.0) -> list[CheckResult]:
+    """The results of the checks of these plugins alone; `limit` is in seconds for each check."""
+    return asyncio.run(_plugin_checks(host, limit, progress=False, plugins=plugins))
+
+
+def print_results(results: Sequence[CheckResult]) -> None:
+    """Print results with what to do about them, and how many are bad."""
     unicode = (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
     for result in results:
         sign, word, colour = _SIGNS[result.status]
@@ -177,9 +183,12 @@ def _guarded(name: str, host: Host, check: Callable[[Host], Iterable[CheckResult
 # --------------------------------------------------------------------------------------------- the plugins' checks
 
 
-async def _plugin_checks(host: Host, limit: float, progress: bool) -> list[CheckResult]:
-    """All checks of all plugins at once, each on its own; their results in the order of their names."""
-    checks = sorted(host.checks, key=lambda item: item.name)
+async def _plugin_checks(
+    host: Host, limit: float, progress: bool, plugins: Collection[str] | None = None
+) -> list[CheckResult]:
+    """All checks of all plugins (or of those named) at once, each on its own; results in the order of their names."""
+    wanted = [item for item in host.checks if plugins is None or item.plugin in plugins]
+    checks = sorted(wanted, key=lambda item: item.name)
     done = 0
 
     async def run(check: Contribution[CheckSpec]) -> list[CheckResult]:

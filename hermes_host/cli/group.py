@@ -133,6 +133,7 @@ def _blocked_plugins(_ctx: click.Context, _parameter: click.Parameter, values: t
 @click.option("-c", "--continue", "continue_last", is_flag=True, help="Go on with the latest conversation.")
 @click.option("-r", "--resume", default="", metavar="ID|TITLE", help="Go on with a conversation.")
 @click.option("-s", "--skills", multiple=True, metavar="LIST", help="Load these skills from the start (repeatable).")
+@click.option("-w", "--worktree", is_flag=True, help="Work in a place of its own, such as a git worktree.")
 @click.option("--yolo", is_flag=True, help="Run every tool call without asking. Know what you do.")
 @click.option("-v", "--verbose", is_flag=True, help="Log to standard error; tracebacks for errors.")
 @click.option(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hermes_host.errors import NotFound
+from hermes_host.errors import HermesError, NotFound
+from hermes_host.services import Workspaces
 
 if TYPE_CHECKING:
     from hermes_host.agent.session import Session
@@ -24,6 +25,12 @@ async def open_session(host: Host, options: FrontendOptions, **session_options: 
 
 async def _open(host: Host, options: FrontendOptions, **session_options: Any) -> Session:
     chosen = {"model": options.model, "provider": options.provider, **session_options}
+    if options.worktree:
+        if options.resume or options.continue_last:
+            raise HermesError(
+                "A conversation goes on where it began.", remedy="Leave --worktree out, or begin a new one."
+            )
+        chosen["directory"] = await _prepare_workspace(host)
     if options.resume:
         return await host.resume(options.resume, **chosen)
     if options.continue_last:
@@ -32,3 +39,10 @@ async def _open(host: Host, options: FrontendOptions, **session_options: Any) ->
             raise NotFound("There is no conversation to go on with.", remedy="Begin one with `hermes`.")
         return await host.resume(latest.id, **chosen)
     return await host.start(source="cli", **chosen)
+
+
+async def _prepare_workspace(host: Host) -> str:
+    workspaces = await host.services.find(Workspaces)
+    if workspaces is None:
+        raise NotFound("No installed plugin makes worktrees.", remedy="Try `pip install hermes-worktree`.")
+    return await workspaces.prepare(host.start_directory())

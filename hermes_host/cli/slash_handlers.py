@@ -11,6 +11,7 @@ from hermes_host.visible import one_line
 if TYPE_CHECKING:
     from hermes_host.agent.session import Session
     from hermes_host.frontends import SlashCall
+    from hermes_host.records import SessionInfo
 
 __all__ = [
     "clear",
@@ -24,6 +25,7 @@ __all__ = [
     "status",
     "steer",
     "stop",
+    "terminal",
     "title",
     "tools",
     "usage",
@@ -78,7 +80,7 @@ async def resume(call: SlashCall) -> str:
         return "This is that conversation."
     session = await call.host.resume(found.id, **_options(call))
     await _switch(call, session)
-    name = one_line(session.info.title) or session.id
+    name = one_line(session.info.title or session.info.preview, 60) or session.id
     return f"Going on with **{name}**: {count(len(session.messages), 'message')}, {session.model}."
 
 
@@ -96,16 +98,34 @@ async def _switch(call: SlashCall, session: Session) -> None:
 
 
 async def sessions(call: SlashCall) -> str:
-    """`/sessions [number]`."""
+    """`/sessions [number or words]`: the latest conversations, or those in which the words occur."""
     import time
 
-    limit = int(call.arguments) if call.arguments.isdecimal() else 10
     now = time.time()
-    rows = [
-        f"- `{info.id}` {one_line(info.title or info.preview, 60) or '(empty)'} ({ago(info.updated, now)})"
-        for info in call.host.sessions.list(limit=limit)
-    ]
+    if call.arguments and not call.arguments.isdecimal():
+        return _found(call, now)
+    limit = int(call.arguments) if call.arguments else 10
+    rows = [f"- `{info.id}` {_named(info)} ({ago(info.updated, now)})" for info in call.host.sessions.list(limit=limit)]
     return "\n".join([*rows, "", "`/resume ID` goes on with one."]) if rows else "There are no conversations yet."
+
+
+def _found(call: SlashCall, now: float) -> str:
+    hits = call.host.sessions.search(call.arguments, limit=30)
+    first = {hit.session_id: hit for hit in reversed(hits)}
+    best = list(dict.fromkeys(hit.session_id for hit in hits))[:10]
+    if not best:
+        return f"Nothing was found for {one_line(call.arguments, 60)!r}."
+    rows = []
+    for session_id in best:
+        info, hit = call.host.sessions.find(session_id), first[session_id]
+        rows.append(
+            f"- `{info.id}` {_named(info)} ({ago(info.updated, now)})\n  {hit.role}: {one_line(hit.excerpt, 200)}"
+        )
+    return "\n".join([*rows, "", "`/resume ID` goes on with one."])
+
+
+def _named(info: SessionInfo) -> str:
+    return one_line(info.title or info.preview, 60) or "(empty)"
 
 
 async def title(call: SlashCall) -> str:
@@ -141,6 +161,19 @@ async def tools(call: SlashCall) -> str:
     if not specs:
         return "This conversation has no tools. `hermes tools list` shows what is installed."
     return "\n".join(f"- `{spec.name}` {one_line(spec.summary, 90)}" for spec in specs)
+
+
+async def terminal(call: SlashCall) -> str:
+    """`/terminal [name]`."""
+    names = call.host.terminal_backends.names()
+    if not call.arguments:
+        if not names:
+            return "No terminal backend is installed."
+        present = call.host.terminals.backend(call.session.context)
+        others = ", ".join(f"`{name}`" for name in names if name != present)
+        return f"Commands run on `{present}`." + (f" There are also {others}: `/terminal NAME`." if others else "")
+    await call.session.use_terminal(call.arguments)
+    return f"Commands run on `{call.arguments}` from now on. What ran on the other terminal was ended."
 
 
 async def usage(call: SlashCall) -> str:

@@ -355,3 +355,35 @@ def test_the_first_message_may_come_with_resume(terminal, hermes):
     screen = terminal("-c")
     screen.expect(first)
     screen.expect("You said: hello")
+
+
+def test_a_secret_answer_is_never_shown_nor_kept(terminal, home):
+    screen = begun(terminal)
+    screen.type('call ask {"text": "Key?", "secret": true}\r')
+    screen.expect("not shown, Enter to skip")
+    screen.type("hunter2-canary\r")
+    screen.expect("The tool said: 14 characters")
+    screen.type('call ask {"text": "Another?", "secret": true}\r')
+    screen.expect("not shown, Enter to skip")
+    screen.type("\r")
+    screen.expect("no answer")
+    screen.expect("The tool said: 0 characters")
+    screen.type("\x04")
+    assert screen.end() == 0
+    assert "hunter2" not in screen.output
+    kept = b"".join(path.read_bytes() for path in home.rglob("*") if path.is_file())
+    assert b"Another?" in kept
+    assert b"hunter2" not in kept
+
+
+def test_a_command_that_is_known_only_at_run_time(terminal):
+    screen = begun(terminal)
+    screen.type("/jug five balls\r")
+    screen.expect("The balls are in the air.")
+    screen.expect("Juggle five balls")
+    shown = screen.expect("You said: Juggle five balls [five balls]")
+    assert "[five balls]" not in shown.split("You said")[0], "what is attached is for the model"
+    screen.type("/help\r")
+    screen.expect("//text")
+    screen.type("/juggler\r")
+    screen.expect("Did you mean 'juggle'?")

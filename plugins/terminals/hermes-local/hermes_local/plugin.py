@@ -28,7 +28,7 @@ def hermes_terminals() -> Iterable[TerminalSpec]:
         name="local",
         summary="Commands and files on this machine, without isolation",
         target="hermes_local.backend:connect",
-        features=frozenset({"files", "pty", "background", "network"}),
+        features=frozenset({"files", "pty", "background", "network", "local"}),
     )
 
 

@@ -6,8 +6,9 @@ import threading
 from pathlib import Path
 
 from hermes_host.errors import Overloaded
-from hermes_host.messages import Message, Text, ToolCall, assistant_message, text_of
+from hermes_host.messages import ATTACHED, Message, Text, ToolCall, assistant_message, text_of, user_message
 from hermes_host.protocols import Assessment, CheckResult, ModelInfo, ToolOutput
+from hermes_host.specs import SlashCommandSpec
 from hermes_host.stream import MessageEnded, PartDelta, PartEnded, PartStarted, Usage
 
 
@@ -80,8 +81,9 @@ async def act(arguments, call):
 
 
 async def ask(arguments, call):
-    answered = await call.ask(arguments["text"], tuple(arguments.get("choices", ())), timeout=20)
-    return f"answer {answered!r}"
+    secret = arguments.get("secret", False)
+    answered = await call.ask(arguments["text"], tuple(arguments.get("choices", ())), timeout=20, secret=secret)
+    return f"{len(answered or '')} characters" if secret else f"answer {answered!r}"
 
 
 async def wait(arguments, call):
@@ -101,6 +103,26 @@ async def cling(arguments, call):
 async def block(arguments, call):
     Path(arguments["fifo"]).write_text("blocking")  # noqa: ASYNC240 - what a bad plugin does
     threading.Event().wait()
+
+
+class Tricks:
+    """Commands that are known only at run time."""
+
+    async def commands(self, session):
+        return [
+            SlashCommandSpec(name="juggle", summary="Juggles.", target="hermes_stub.parts:juggle"),
+            SlashCommandSpec(name="help", summary="Not the host's.", target="hermes_stub.parts:crash"),
+        ]
+
+
+def tricks(context, spec):
+    return Tricks()
+
+
+async def juggle(call):
+    call.session.context.announce("The balls are in the air.")
+    attached = Text(text=" [five balls]", meta={ATTACHED: "stub"})
+    call.submit(user_message(f"Juggle {call.arguments}", attached))
 
 
 async def crash(call):

@@ -3,7 +3,16 @@
 import os
 
 from hermes_host import hookimpl
-from hermes_host.specs import CheckSpec, CommandSpec, PluginInfo, ProviderSpec, SecretSpec, SlashCommandSpec, ToolSpec
+from hermes_host.specs import (
+    CheckSpec,
+    CommandSpec,
+    PluginInfo,
+    ProviderSpec,
+    SecretSpec,
+    ServiceSpec,
+    SlashCommandSpec,
+    ToolSpec,
+)
 
 OBJECT = {"type": "object", "properties": {}, "additionalProperties": True}
 
@@ -73,6 +82,13 @@ def hermes_commands():
 @hookimpl
 def hermes_slash_commands():
     yield SlashCommandSpec(name="crash", summary="Fails.", target="hermes_stub.parts:crash", while_busy=True)
+
+
+@hookimpl
+def hermes_services():
+    yield ServiceSpec(
+        name="tricks", summary="s", provides="hermes_host.services:SlashCommands", target="hermes_stub.parts:tricks"
+    )
 
 
 @hookimpl

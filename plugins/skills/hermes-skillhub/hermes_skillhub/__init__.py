@@ -1,0 +1,1 @@
+"""Find, install, check and publish skills, from hubs that are plugins themselves."""

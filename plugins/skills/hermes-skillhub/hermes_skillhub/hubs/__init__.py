@@ -1,0 +1,1 @@
+"""The hubs this plugin brings, contributed through the same hook as everybody's."""

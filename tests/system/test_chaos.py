@@ -10,6 +10,7 @@ import importlib
 import os
 from collections import Counter
 from collections.abc import Callable
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 from random import Random, SystemRandom
@@ -22,7 +23,7 @@ from hermes_host.errors import ToolError
 from hermes_host.events import AnswerRestarted, Notice, SegmentFinished, TextDelta, TurnFinished
 from hermes_host.host import Host
 from hermes_host.messages import Message, ToolCall, ToolResult, assistant_message, encode_message
-from hermes_host.testing import ModelServer, StandInHost, events_of, finished
+from hermes_host.testing import ModelServer, StandInHost, finished
 from hermes_host.testing.model_server import Pause
 from hermes_host.testing.model_server_chat import chat
 from hermes_host.testing.model_server_faults import FAULTS
@@ -162,9 +163,13 @@ class Round:
         """The first answer, which calls tools."""
         self.story.answer(self.question, "Wait a moment.", *self.calls(), **how)
 
-    async def run(self, session: Session) -> TurnFinished:
-        """The whole turn."""
-        self.events = await events_of(session.run(self.question))
+    async def run(self, session: Session, see: Callable[[Any], None] = lambda _: None) -> TurnFinished:
+        """The whole turn; `see` gets each event as it comes."""
+        self.events = []
+        async with aclosing(session.run(self.question)) as events:  # type: ignore[type-var]
+            async for event in events:
+                self.events.append(event)
+                see(event)
         self.codes = {event.code for event in self.events if isinstance(event, Notice)}
         return finished(self.events)
 
@@ -270,28 +275,35 @@ async def out_of_steps(turn: Round, session: Session) -> None:
 
 
 async def interrupted(turn: Round, session: Session) -> None:
-    """The user stops an answer that stands still."""
+    """The user stops an answer that stands still, before its first word or in its midst."""
     turn.tell_to_act()
     good = turn.story.wire.say(turn.last)
+    silent = turn.chance.random() < 0.3
 
     def held(request: Any) -> Any:
         answer = good(request)
-        place = turn.chance.randrange(len(answer.pieces))
-        return replace(answer, pieces=[*answer.pieces[:place], Pause.HOLD], hold_first=False)
+        place = 0 if silent else len(answer.pieces) // 2 + 1
+        return replace(answer, pieces=[*answer.pieces[:place], Pause.HOLD])
 
     turn.story.steps(f"did {turn.mark}", held)
+    before = len(turn.server.requests)
 
-    async def stop() -> None:
-        before = len(turn.server.requests)
+    async def stop_silence() -> None:
         while not any(f"did {turn.mark}".encode() in request.body for request in turn.server.requests[before:]):
             turn.server.holding.clear()
             await turn.server.holding.wait()
         session.interrupt()
 
-    stopping = asyncio.create_task(stop())
-    end = await turn.run(session)
-    stopping.cancel()
+    def stop_words(event: Any) -> None:
+        if isinstance(event, TextDelta) and turn.last.startswith(event.text):
+            session.interrupt()
+
+    stopping = asyncio.create_task(stop_silence()) if silent else None
+    end = await turn.run(session, stop_words)
+    if stopping is not None:
+        stopping.cancel()
     assert end.outcome == "interrupted"
+    assert silent or session.messages[-1].text, "what was said of it is kept"
 
 
 ENDINGS = (

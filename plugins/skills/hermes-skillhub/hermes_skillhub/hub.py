@@ -153,7 +153,7 @@ class Hub:
     def _install_path(self, name: str, category: str | None, before: Installed | None) -> str:
         if category is None:
             return before.install_path if before is not None else name
-        parts = category.strip("/")
+        parts = category.rstrip("/")
         path = f"{parts}/{name}" if parts else name
         if path_fault(path) or path.startswith("."):
             raise InstallRefused(f"{category!r} cannot be a category.", remedy="Use a word such as 'research'.")

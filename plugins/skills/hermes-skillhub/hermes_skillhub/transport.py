@@ -140,8 +140,8 @@ class Transport:
     ) -> Answer:
         current = _parsed(url)
         said = {"User-Agent": "hermes-skillhub", **headers}
+        self._policy.check(current)
         for _ in range(_REDIRECTS + 1):
-            self._policy.check(current)
             async with self._open().request(
                 method, current, headers=said, data=body, allow_redirects=False
             ) as response:
@@ -152,6 +152,7 @@ class Transport:
             if method != "GET":
                 raise HubUnavailable(f"{_host(url)} sent a change elsewhere; it was not followed.")
             target = current.join(_parsed(location))
+            self._policy.check(target)
             if target.origin() != current.origin():
                 # A secret is for the host it was made for.
                 said = {name: value for name, value in said.items() if name.lower() != "authorization"}

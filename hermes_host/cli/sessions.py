@@ -4,28 +4,61 @@ from __future__ import annotations
 
 import sys
 import time
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from hermes_host.cli.application import pass_host
+from hermes_host.cli.application import Application, pass_host
 from hermes_host.cli.listing import ago, count, json_option, moment, print_json, print_table
-from hermes_host.records import SessionInfo
+from hermes_host.cli.sessions_exchange import export, import_files
+from hermes_host.cli.sessions_upkeep import prune, search, stats
+from hermes_host.errors import HermesError
 from hermes_host.visible import one_line, visible
 
 if TYPE_CHECKING:
     from hermes_host.host import Host
+    from hermes_host.records import SessionInfo
 
 __all__ = ["sessions"]
 
-_EVERYTHING = 1_000_000
+
+class SessionsGroup(click.Group):
+    """What every store can do, and what the installed one can do besides.
+
+    A plugin adds subcommands by offering a group named `sessions` (`hermes_commands`, with a priority above 0). One
+    that has the name of a subcommand here stands before it and finds it in `context.parent.command.commands`.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all subcommands."""
+        added = _added(ctx)
+        return sorted({*super().list_commands(ctx), *(added.commands if added is not None else ())})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A subcommand, the plugin's before the host's."""
+        added = _added(ctx)
+        found = added.get_command(ctx, cmd_name) if added is not None else None
+        return found or super().get_command(ctx, cmd_name)
 
 
-@click.group(invoke_without_command=True, epilog="Example: hermes sessions list --limit 5")
+def _added(ctx: click.Context) -> click.Group | None:
+    application = ctx.find_object(Application)
+    if application is None:
+        return None
+    contribution = application.host.commands.get("sessions")
+    if contribution.spec.priority <= 0:
+        return None
+    try:
+        command = application.host.target(contribution, contribution.spec.target)
+    except HermesError:
+        return None  # `report_problems` says why
+    return command if isinstance(command, click.Group) else None
+
+
+@click.group(cls=SessionsGroup, invoke_without_command=True, epilog="Example: hermes sessions list --limit 5")
 @click.pass_context
 def sessions(ctx: click.Context) -> None:
-    """List, show, export and delete conversations.
+    """List, search, show, export, import and delete conversations.
 
     A conversation is named by its id, the beginning of its id, or its title.
     """
@@ -42,7 +75,9 @@ def list_sessions(host: Host, limit: int, source: str, as_json: bool) -> None:
     """List the latest conversations."""
     found = host.sessions.list(limit=limit, source=source)
     if as_json:
-        print_json([_as_object(info) for info in found])
+        from hermes_host.sessions.exchange import describe
+
+        print_json([describe(info) for info in found])
         return
     if not found:
         click.echo("There are no conversations yet.")
@@ -65,7 +100,7 @@ def show(host: Host, reference: str, as_json: bool) -> None:
     """Show a conversation."""
     info = host.sessions.find(reference)
     if as_json:
-        print_json(_export(host, info))
+        print_json(_with_messages(host, info))
         return
     facts = [
         ("title", info.title),
@@ -96,43 +131,6 @@ def _show_message(message: Any) -> None:
         if isinstance(part, ToolResult):
             failed = "failed: " if part.is_error else ""
             click.echo(f"  ┊ {one_line(part.name)}: {failed}{one_line(text_of(part.content), 100)}")
-
-
-@sessions.command(
-    "export",
-    epilog="\b\nExamples:\n"
-    "  hermes sessions export 20260102_1530 talk.jsonl\n"
-    "  hermes sessions export --all - | jq .title",
-)
-@click.argument("names", nargs=-1, metavar="[ID|TITLE] [OUT]")
-@click.option("--all", "everything", is_flag=True, help="All conversations; the argument is then only OUT.")
-@click.option("--source", default="", metavar="NAME", help="With --all: only those begun on this surface.")
-@pass_host
-def export(host: Host, names: tuple[str, ...], everything: bool, source: str) -> None:
-    """Write conversations as JSON lines, one line each, to OUT or standard output (-)."""
-    if len(names) > (1 if everything else 2) or (not everything and not names):
-        raise click.UsageError("Give a conversation and, if you like, a file; or --all and a file.")
-    target = names[-1] if len(names) == (1 if everything else 2) else "-"
-    chosen = host.sessions.list(limit=_EVERYTHING, source=source) if everything else [host.sessions.find(names[0])]
-    if target == "-":
-        _write(host, chosen, sys.stdout.buffer)
-        return
-    path = Path(target)
-    if path.exists():
-        raise click.UsageError(f"The file {target!r} exists already.")
-    # Conversations hold what tools read: the copy is for its owner alone as well.
-    path.touch(mode=0o600, exist_ok=False)
-    with path.open("wb") as file:
-        _write(host, chosen, file)
-    click.echo(f"Wrote {count(len(chosen), 'conversation')} to {target}.", err=True)
-
-
-def _write(host: Host, chosen: Any, file: IO[bytes]) -> None:
-    import msgspec
-
-    for info in chosen:
-        file.write(msgspec.json.encode(_export(host, info)) + b"\n")
-    file.flush()
 
 
 @sessions.command("delete", epilog="Example: hermes sessions delete 20260102_1530 -y")
@@ -166,22 +164,17 @@ def rename(host: Host, reference: str, title: tuple[str, ...]) -> None:
         writer.close()
 
 
-def _as_object(info: SessionInfo) -> dict[str, Any]:
-    """All keys, also those that are empty, so that a script can rely on them."""
-    import msgspec
-
-    values = {name: getattr(info, name) for name in SessionInfo.__struct_fields__}
-    values["usage"] = {name: getattr(info.usage, name) for name in info.usage.__struct_fields__}
-    plain: dict[str, Any] = msgspec.to_builtins(values)
-    return plain
-
-
-def _export(host: Host, info: SessionInfo) -> dict[str, Any]:
+def _with_messages(host: Host, info: SessionInfo) -> dict[str, Any]:
     from hermes_host.messages import encode_message
+    from hermes_host.sessions.exchange import describe
 
     messages = [
         {"id": record.id, "time": record.time, **encode_message(record.message)}
         for record in host.sessions.load(info.id)
         if record.kind == "message" and record.message is not None
     ]
-    return {**_as_object(info), "message_list": messages}
+    return {**describe(info), "message_list": messages}
+
+
+for _command in (export, import_files, prune, search, stats):
+    sessions.add_command(_command)

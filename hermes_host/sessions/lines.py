@@ -32,6 +32,7 @@ __all__ = [
     "encode_info",
     "encode_record",
     "is_info",
+    "record_of",
     "without_continuation",
 ]
 
@@ -93,7 +94,11 @@ def decode_line(line: bytes) -> dict[str, Any]:
 
 def decode_record(line: bytes) -> SessionRecord:
     """The record in `line`. Raises `ValueError` when it is not a JSON object."""
-    data = decode_line(line)
+    return record_of(decode_line(line))
+
+
+def record_of(data: dict[str, Any]) -> SessionRecord:
+    """The record in a line that was decoded."""
     known = {key: value for key, value in data.items() if key in _RECORD_KEYS}
     message = known.pop("message", None)
     try:

@@ -36,8 +36,11 @@ def test_sessions_are_listed_for_people_and_for_programs(hermes, talked):
 def test_a_session_is_shown_exported_renamed_and_deleted(hermes, talked, tmp_path):
     assert "Holiday plans" in hermes("sessions", "rename", talked, "Holiday", "plans").out
     assert "You said: hello world" in hermes("sessions", "show", "Holiday plans").out
+    shown = json.loads(hermes("sessions", "show", talked, "--json").out)
+    assert [message["role"] for message in shown["message_list"]] == ["user", "assistant"]
     exported = json.loads(hermes("sessions", "export", talked).out)
-    assert [message["role"] for message in exported["message_list"]] == ["user", "assistant"]
+    said = [record["message"]["role"] for record in exported["records"] if record["kind"] == "message"]
+    assert said == ["user", "assistant"]
     assert hermes("sessions", "export", "--all", "out.jsonl").code == 0
     assert json.loads((tmp_path / "out.jsonl").read_text())["title"] == "Holiday plans"
     assert stat.S_IMODE((tmp_path / "out.jsonl").stat().st_mode) == 0o600
@@ -45,6 +48,60 @@ def test_a_session_is_shown_exported_renamed_and_deleted(hermes, talked, tmp_pat
     assert hermes("sessions", "delete", talked).code == 2
     assert hermes("sessions", "delete", talked, "-y").code == 0
     assert hermes("sessions", "show", talked).code == 1
+
+
+def test_what_was_exported_can_be_imported_whole(hermes, talked, tmp_path):
+    hermes("sessions", "rename", talked, "Trip")
+    before = hermes("sessions", "export", talked).out
+    (tmp_path / "talk.jsonl").write_text(before, encoding="utf-8")
+    assert "0 conversations; 1 was here already" in hermes("sessions", "import", "talk.jsonl").out
+    hermes("sessions", "delete", talked, "--yes")
+    assert json.loads(hermes("sessions", "import", "talk.jsonl", "--json").out) == {"imported": [talked], "present": []}
+    assert hermes("sessions", "export", talked).out == before
+    assert hermes("chat", "-q", "and on", "--resume", "Trip").code == 0
+
+
+def test_a_session_file_can_be_imported(hermes, talked, tmp_path):
+    [file] = (tmp_path / "home" / "sessions" / "jsonl").glob("*.jsonl")
+    before = hermes("sessions", "export", talked).out
+    file.rename(tmp_path / "aside.jsonl")
+    assert "Imported 1 conversation." in hermes("sessions", "import", "aside.jsonl").out
+    assert hermes("sessions", "export", talked).out == before
+
+
+@pytest.mark.parametrize("line", ["[]", "{", '{"id": "x"}', '{"id": 1, "records": []}', '{"id": "x", "records": [1]}'])
+def test_a_file_that_cannot_be_imported_changes_nothing(hermes, talked, tmp_path, line):
+    good = hermes("sessions", "export", talked).out
+    hermes("sessions", "delete", talked, "--yes")
+    (tmp_path / "talk.jsonl").write_text(good + line + "\n", encoding="utf-8")
+    done = hermes("sessions", "import", "talk.jsonl")
+    assert done.code == 1
+    assert "Line 2" in done.err
+    assert json.loads(hermes("sessions", "list", "--json").out) == []
+
+
+def test_sessions_are_searched(hermes, talked):
+    assert talked in hermes("sessions", "search", "hello", "world").out
+    [first, *_] = json.loads(hermes("sessions", "search", "hello", "--json").out)
+    assert first["session_id"] == talked
+    assert "hello" in first["excerpt"]
+    assert "Nothing" in hermes("sessions", "search", "submarine").out
+
+
+def test_old_sessions_are_pruned_by_age_and_surface(hermes, talked):
+    assert "nothing to delete" in hermes("sessions", "prune", "--older-than", "1", "-y").out
+    assert "1 conversation would be deleted" in hermes("sessions", "prune", "--older-than", "0", "--dry-run").out
+    assert "nothing to delete" in hermes("sessions", "prune", "--older-than", "0", "--source", "cron", "-y").out
+    assert hermes("sessions", "prune", "--older-than", "0").code == 2
+    assert talked in hermes("sessions", "list").out
+    assert "Deleted 1 conversation." in hermes("sessions", "prune", "--older-than", "0", "-y").out
+    assert json.loads(hermes("sessions", "list", "--json").out) == []
+
+
+def test_sessions_are_counted(hermes, talked):
+    counted = json.loads(hermes("sessions", "stats", "--json").out)
+    assert (counted["conversations"], counted["messages"], counted["sources"]) == (1, 2, {"cli": 1})
+    assert "conversations" in hermes("sessions", "stats").out
 
 
 def test_a_session_that_does_not_exist_is_one_line_with_a_remedy(hermes):

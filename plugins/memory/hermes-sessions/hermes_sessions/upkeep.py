@@ -1,0 +1,63 @@
+"""What is done beside a conversation: its title, the index, and the daily backup."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from hermes_host.errors import HermesError
+from hermes_host.protocols import SessionStore
+from hermes_sessions.settings import SessionSettings
+from hermes_sessions.store import SqliteSessionStore
+
+if TYPE_CHECKING:
+    from hermes_host.context import PluginContext, SessionContext
+    from hermes_host.protocols import Exchange
+    from hermes_host.specs import MemorySpec
+
+__all__ = ["Upkeep", "connect"]
+
+log = logging.getLogger(__name__)
+
+
+def connect(context: PluginContext, spec: MemorySpec) -> Upkeep:
+    """Make the part that is told of every turn."""
+    return Upkeep(context)
+
+
+class Upkeep:
+    """Told of every turn, like a memory; it remembers nothing itself."""
+
+    def __init__(self, context: PluginContext) -> None:
+        self._context = context
+        self._settings = context.section(SessionSettings, "sessions")
+        self._told = False
+
+    async def observe(self, exchange: Exchange, session: SessionContext) -> None:
+        """Give a title, take what was said into the index, and make the daily backup. Faults are logged."""
+        store = await self._context.services.get(SessionStore)
+        if isinstance(store, SqliteSessionStore) and store.brought and not self._told:
+            from hermes_sessions.bringing import brought_line
+
+            self._told = True
+            session.announce(brought_line(store.brought), code="sessions.brought")
+        if self._settings.titles:
+            from hermes_sessions.titles import give_title
+
+            await give_title(self._context, exchange, session)
+        if isinstance(store, SqliteSessionStore):
+            await asyncio.to_thread(self._maintain)
+
+    def _maintain(self) -> None:
+        from hermes_sessions.backups import back_up
+
+        # A store of its own, so that the conversation never waits for this one's locks.
+        store = SqliteSessionStore(self._context.home)
+        try:
+            store.index()
+            back_up(self._context.home, keep=self._settings.backups)
+        except (HermesError, OSError) as error:
+            log.warning("the upkeep of conversations failed: %s", error)
+        finally:
+            store.close()

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from hermes_host.context import SessionContext
 from hermes_host.errors import NotFound
 from hermes_host.records import BACKGROUND_SOURCES
-from hermes_learning.debts import due
 from hermes_learning.signals import MEMORY_TOOL, SKILL_TOOL
 from hermes_learning.status import learner_of
 
@@ -42,7 +41,7 @@ async def review_now(host: Host, reference: str) -> tuple[str, Sequence[str]]:
     kinds = installed(host)
     if not kinds:
         raise NotFound("There is no tool for memory or skills.", remedy="`pip install hermes-memory hermes-skills`")
-    learner.debts.put(info.id, due(learner.debts.get(info.id), kinds, "asked"))
+    learner.owe(info.id, kinds, "asked")
     told = SessionContext(info.id, directory=info.directory)
     return info.id, await learner.reviews.attempt(info.id, told)
 

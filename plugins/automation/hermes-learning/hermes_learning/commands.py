@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["learning"]
 
+_SKILLS_SHOWN = 10
+
 
 @click.group(invoke_without_command=True, epilog="\b\nExamples:\n  hermes learning\n  hermes learning curate --apply 2")
 @click.pass_context
@@ -67,6 +69,11 @@ def _lines(found: Status) -> Sequence[str]:
         tried = f", tried {count(each.attempts, 'time')}" if each.attempts else ""
         failed = f"; it failed: {one_line(each.error, 200)}" if each.error else ""
         lines.append(f"Due: {each.session} ({', '.join(each.kinds)}, {ago(each.since, time.time())}{tried}{failed})")
+    for use in found.skills[:_SKILLS_SHOWN]:
+        lines.append(
+            f"Skill {one_line(use.skill, 64)}: used {count(use.used, 'time')}, went well {use.completed}, "
+            f"failed {use.failed}, corrected {use.corrected}"
+        )
     return lines
 
 

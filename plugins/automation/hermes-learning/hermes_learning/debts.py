@@ -10,7 +10,6 @@ import fcntl
 import logging
 import os
 import secrets
-import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-__all__ = ["Debt", "Debts", "due"]
+__all__ = ["Debt", "Debts"]
 
 log = logging.getLogger(__name__)
 
@@ -41,26 +40,14 @@ class Debt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     since: float
     nudged: bool = False
     """It is due whatever the number of turns."""
+    base: Reviewed = Reviewed()
+    """What had been reviewed when it became due: what was reviewed since then is paid."""
     attempts: int = 0
     not_before: float = 0.0
     error: str = ""
     """Why the last attempt failed."""
     done: Reviewed = Reviewed()
     """Marks that could not be written into the log, because another process had the conversation open."""
-
-
-def due(debt: Debt | None, kinds: frozenset[Kind], reason: str) -> Debt:
-    """The debt of a review that is due now. One that was due before is part of it: one review costs less than two."""
-    if debt is None:
-        return Debt(kinds=tuple(sorted(kinds)), reason=reason, since=time.time(), nudged=True)
-    return Debt(
-        kinds=tuple(sorted(kinds | frozenset(debt.kinds if debt.nudged else ()))),
-        reason=reason,
-        since=debt.since,
-        nudged=True,
-        attempts=min(debt.attempts, 1) if reason == "asked" else debt.attempts,
-        done=debt.done,
-    )
 
 
 class Debts:

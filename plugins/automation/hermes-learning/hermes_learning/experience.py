@@ -114,6 +114,15 @@ class Experience:
         """The skills in use when something went wrong, in what no review for skills has seen."""
         return troubles(entry.message for entry in self.since("skills"))
 
+    def owed(self, kinds: Iterable[Kind], base: Reviewed) -> frozenset[Kind]:
+        """Those of `kinds` that were not reviewed since the marks were `base`."""
+        return frozenset(kind for kind in kinds if self._marks[kind] == getattr(base, kind))
+
+    @property
+    def marks(self) -> Reviewed:
+        """What was reviewed."""
+        return Reviewed(memory=self._marks["memory"], skills=self._marks["skills"])
+
     def after(self, kinds: Iterable[Kind], through: str, review: str) -> Reviewed:
         """The marks when the messages up to the record `through` were reviewed for `kinds`."""
         marks = {**self._marks, **dict.fromkeys(kinds, through)}

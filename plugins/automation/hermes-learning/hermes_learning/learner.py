@@ -12,11 +12,12 @@ from hermes_host.protocols import SessionStore
 from hermes_host.records import BACKGROUND_SOURCES
 from hermes_host.services import Conversations
 from hermes_learning.book import Book
-from hermes_learning.debts import Debt, Debts, due
-from hermes_learning.experience import Counts, Kind, count
+from hermes_learning.debts import Debt, Debts
+from hermes_learning.experience import Counts, Kind, Reviewed, count
 from hermes_learning.reviews import Reviews
 from hermes_learning.settings import Learning, MemoryIntervals, SkillIntervals
 from hermes_learning.signals import MEMORY_TOOL, SKILL_TOOL
+from hermes_learning.skill_use import report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from hermes_host.messages import Message
     from hermes_host.protocols import Exchange
     from hermes_host.specs import MemorySpec
+    from hermes_learning.experience import Experience
 
 __all__ = ["Learner", "connect"]
 
@@ -76,6 +78,7 @@ class Learner:
         if not self._watches(session):
             return
         session.memory[_TALKED] = True
+        await report(self._context.home, exchange, session)
         counts, troubled = self._count(exchange, session)
         allowed = self.allowed(session)
         if allowed and self._worth_leaving_for(counts) and self.debts.get(session.id) is None:
@@ -127,15 +130,35 @@ class Learner:
         debt = self.debts.get(session.id)
         if debt is not None and debt.not_before > time.time() and reason != "asked":
             return None
-        self.debts.put(session.id, due(debt, kinds | self._left_over(session.id, debt), reason))
+        self.owe(session.id, kinds, reason)
         return self._spawn(session.id, session)
 
-    def _left_over(self, session_id: str, debt: Debt | None) -> frozenset[Kind]:
-        """What is worth a look besides what is due, where enough was said to be worth one."""
-        if debt is None or debt.nudged:
-            return frozenset()
-        counts = self.book.experience(session_id).counts()
-        return count(counts, False, self.memory, self.skills, losing=True) & frozenset(debt.kinds)
+    def owe(self, session_id: str, kinds: frozenset[Kind], reason: str) -> None:
+        """Write down that a review is due, so that no end of this process forgets it.
+
+        What was due before, or is worth a look besides, becomes part of it: one review costs less than two. Raises
+        `NotFound`, `SessionError`.
+        """
+        debt = self.debts.get(session_id) or Debt(kinds=(), reason=reason, since=time.time())
+        experience = self.book.experience(session_id)
+        left = experience.owed(debt.kinds, debt.base) if debt.nudged else self._left_over(experience, debt)
+        tried = min(debt.attempts, 1) if reason == "asked" else debt.attempts
+        self.debts.put(
+            session_id,
+            Debt(
+                kinds=tuple(sorted(kinds | left)),
+                reason=reason,
+                since=debt.since if left else time.time(),
+                nudged=True,
+                base=experience.marks,
+                attempts=tried if left else 0,
+                done=debt.done,
+            ),
+        )
+
+    def _left_over(self, experience: Experience, debt: Debt) -> frozenset[Kind]:
+        """What is worth a look, by a debt that only says that enough was said."""
+        return count(experience.counts(), False, self.memory, self.skills, losing=True) & frozenset(debt.kinds)
 
     def _spawn(self, session_id: str, told: SessionContext) -> asyncio.Task[None]:
         task = self._context.spawn(self._review(session_id, told), name=f"review of {session_id}")
@@ -170,7 +193,7 @@ class Learner:
             return
         task = self._running.get(session.id)
         if task is None and reason == "exit" and self._patience <= 0:
-            self.debts.put(session.id, due(self.debts.get(session.id), kinds, reason))
+            self.owe(session.id, kinds, reason)
             return
         task = task or self.begin(session, kinds, reason)
         if task is not None and self._patience > 0:
@@ -215,22 +238,23 @@ class Learner:
         if debt is None or debt.not_before > time.time() or self._conversations.session(session_id) is not None:
             return False
         try:
-            if not self.book.free(session_id):
-                return False
-            counts = self.book.experience(session_id).counts()
+            return self.book.free(session_id) and self._still_owed(session_id, debt)
         except NotFound:
             self.debts.settle(session_id)  # deleted: there is nothing left to learn from
-            return False
         except HermesError as error:
             log.info("session %s cannot be reviewed: %s", session_id, error)
-            return False
-        if not debt.kinds:
-            self.book.mark(session_id, debt.done)
-            return False
-        if debt.nudged:
+        return False
+
+    def _still_owed(self, session_id: str, debt: Debt) -> bool:
+        experience = self.book.experience(session_id)
+        if debt.nudged and experience.owed(debt.kinds, debt.base):
             return True
-        if not self._worth_leaving_for(counts):
+        worth = self._worth_leaving_for(experience.counts()) and self._left_over(experience, debt)
+        if not debt.nudged and worth:
+            self.owe(session_id, frozenset(), debt.reason)
+            return True
+        if debt.done == Reviewed():
             self.debts.settle(session_id)
-            return False
-        self.debts.put(session_id, due(debt, self._left_over(session_id, debt), debt.reason))
-        return True
+        else:
+            self.book.mark(session_id, experience.marks)  # now that nobody else has the conversation open
+        return False

@@ -76,7 +76,7 @@ class Reviews:
 
     async def _attempt(self, session_id: str, debt: Debt, told: SessionContext) -> Sequence[str]:
         experience = self._book.experience(session_id)
-        kinds = frozenset(debt.kinds)
+        kinds = experience.owed(debt.kinds, debt.base)
         changed: Sequence[str] = ()
         done: Sequence[str] = ()
         if debt.attempts:
@@ -96,19 +96,24 @@ class Reviews:
             log.warning("the review of session %s is given up: it failed %d times", session_id, debt.attempts)
             return changed
         self._debts.put(session_id, msgspec.structs.replace(debt, attempts=debt.attempts + 1, error=""))
-        report = await run(self._conversations, self._job(session_id, experience, debt, told, done))
+        report = await run(self._conversations, self._job(session_id, experience, debt, kinds, told, done))
         self._book.mark(session_id, experience.after(kinds, cut.through, report.session))
         return report.changed
 
     def _job(
-        self, session_id: str, experience: Experience, debt: Debt, told: SessionContext, done: Sequence[str]
+        self,
+        session_id: str,
+        experience: Experience,
+        debt: Debt,
+        kinds: frozenset[Kind],
+        told: SessionContext,
+        done: Sequence[str],
     ) -> Job:
-        kinds: Sequence[Kind] = debt.kinds
         unseen = experience.unseen(kinds)
         cut = snapshot(unseen, self._settings.snapshot)
         info = self._book.store.find(session_id)
         return Job(
-            about=About(session=session_id, kinds=tuple(kinds), through=cut.through, reason=debt.reason),
+            about=About(session=session_id, kinds=tuple(sorted(kinds)), through=cut.through, reason=debt.reason),
             messages=cut.messages,
             provenance=origin(unseen, self._reaches_network),
             models=self._models(session_id, info.model, told),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from hermes_host.messages import Message
 
-__all__ = ["MEMORY_TOOL", "SKILL_TOOL", "Trouble", "corrects", "skills_used", "troubles"]
+__all__ = ["FAILURES", "MEMORY_TOOL", "SKILL_TOOL", "Trouble", "corrects", "failures", "skills_used", "troubles"]
 
 MEMORY_TOOL = "memory"
 SKILL_TOOL = "skill_manage"
@@ -24,7 +24,7 @@ _SKILL_TOOLS = frozenset({SKILL_TOOL, _VIEW_TOOL, "skills_list"})
 SKILL_META = "skills.used"
 """The `meta` key of a message's part that a skill was put into, with the skill's name."""
 
-_FAILURES = 2
+FAILURES = 2
 """Failed calls after a skill was opened that are worth a look at the skill."""
 
 _LOOKED_AT = 240
@@ -109,4 +109,4 @@ def troubles(messages: Iterable[Message]) -> list[Trouble]:
             for skill in open_since:
                 was = found.get(skill, Trouble(skill, 0, ""))
                 found[skill] = Trouble(skill, was.failures + failed, was.correction)
-    return [each for each in found.values() if each.correction or each.failures >= _FAILURES]
+    return [each for each in found.values() if each.correction or each.failures >= FAILURES]

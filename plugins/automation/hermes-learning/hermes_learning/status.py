@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hermes_learning.past import Past, past_reviews
+from hermes_learning.skill_use import totals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from hermes_host.host import Host
     from hermes_learning.learner import Learner
 
-__all__ = ["Owed", "Status", "learner_of", "status"]
+__all__ = ["Owed", "SkillUse", "Status", "learner_of", "status"]
 
 _DAYS = 30
 _MOST = 500
@@ -33,6 +34,18 @@ class Owed(msgspec.Struct, frozen=True, kw_only=True):
     error: str
 
 
+class SkillUse(msgspec.Struct, frozen=True, kw_only=True):
+    """How a skill has proved itself. The outcomes are turns in which it was in use."""
+
+    skill: str
+    used: int
+    completed: int
+    failed: int
+    corrected: int
+    last: float
+    """Seconds since the epoch."""
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """How learning stands. The sums are of the last 30 days."""
 
@@ -48,6 +61,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     tokens: int
     cost: float
     """US dollars, of the reviews with a known price."""
+    skills: tuple[SkillUse, ...]
+    """Those that were used in the last 30 days, the most used first."""
 
 
 async def learner_of(host: Host) -> Learner:
@@ -73,7 +88,23 @@ async def status(host: Host) -> Status:
         changes=sum(len(each.changed) for each in past),
         tokens=sum(each.tokens for each in past),
         cost=sum(each.cost or 0.0 for each in past),
+        skills=tuple(_skills(host, since)),
     )
+
+
+def _skills(host: Host, since: float) -> Sequence[SkillUse]:
+    found = [
+        SkillUse(
+            skill=total.skill,
+            used=total.views + total.uses,
+            completed=total.outcomes.get("completed", 0),
+            failed=total.outcomes.get("failed", 0),
+            corrected=total.outcomes.get("corrected", 0),
+            last=total.last,
+        )
+        for total in totals(host.home, since=since).values()
+    ]
+    return sorted(found, key=lambda use: (-use.used, use.skill))
 
 
 def _owed(learner: Learner) -> Sequence[Owed]:

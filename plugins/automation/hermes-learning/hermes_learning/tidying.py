@@ -16,7 +16,7 @@ from hermes_learning.prompts import condense_prompt, merge_prompt
 from hermes_learning.review import About, Job, run
 from hermes_learning.shelf import memory_files, own_skills
 from hermes_learning.signals import MEMORY_TOOL, SKILL_TOOL
-from hermes_learning.skill_use import last_used
+from hermes_learning.skill_use import totals
 from hermes_learning.status import learner_of
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ async def proposals(host: Host, *, keep: bool) -> Sequence[Proposal]:
     found = propose(
         own_skills(host.home),
         memory_files(host.home, learner.memory),
-        last_used(host),
+        {name: total.last for name, total in totals(host.home).items()},
         unused_days=learner.settings.unused_days,
         now=time.time(),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from hermes_host.context import ToolContext
 from hermes_host.errors import ToolError
 from hermes_host.messages import ToolCall, ToolResult, assistant_message, text_of
+from hermes_host.specs import MemorySpec
 from hermes_host.stream import MessageEnded, Usage
 from hermes_host.testing import StandInHost, events_of, finished
 
@@ -27,7 +29,9 @@ class Notebook:
         found = self.entries
         if list(entry) in found:
             return False
-        self.file.write_text(json.dumps([*found, entry]), encoding="utf-8")
+        temporary = self.file.with_suffix(".new")
+        temporary.write_text(json.dumps([*found, entry]), encoding="utf-8")
+        os.replace(temporary, self.file)
         return True
 
     @property
@@ -77,6 +81,16 @@ class Tools:
         host.tool(browse, toolset="web", effects=("net",))
 
 
+class Notes:
+    """A memory that puts what was written into the prompt, as hermes-memory does."""
+
+    def __init__(self, notebook: Notebook) -> None:
+        self.notebook = notebook
+
+    async def prompt_section(self, session: Any) -> str:
+        return f"NOTES: {json.dumps(self.notebook.entries)}"
+
+
 class Model:
     """Answers turns from `turns` and reviews from `reviews`, in order; by default plainly. Keeps what it was asked."""
 
@@ -115,11 +129,18 @@ class World:
         self.session: Any = None
         self.told: list[str] = []
 
+    def make(self, *plugins: str) -> StandInHost:
+        """A host of this home."""
+        host = StandInHost(self.home, plugins=["learning", *plugins], overrides=self.overrides)
+        host.script(*[self.model] * 1000)
+        Tools(self.notebook).register(host)
+        notes = MemorySpec(name="notes", summary="Notes", target="x.y:z", features=frozenset({"prompt"}))
+        host.use_part("memories", notes, Notes(self.notebook))
+        return host
+
     async def open(self, *plugins: str, resume: str = "") -> None:
         """Begin a process."""
-        self.host = StandInHost(self.home, plugins=["learning", *plugins], overrides=self.overrides)
-        self.host.script(*[self.model] * 1000)
-        Tools(self.notebook).register(self.host)
+        self.host = self.make(*plugins)
         self.session = await (self.host.resume(resume, yolo=True) if resume else self.host.start(yolo=True))
         self.session.listen(lambda notice: self.told.append(notice.text))
 

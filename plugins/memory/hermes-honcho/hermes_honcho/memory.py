@@ -59,7 +59,7 @@ async def conversation_names(access: Access, session: SessionContext) -> Names:
     title = ""
     if store is not None:
         try:
-            title = (await asyncio.to_thread(store.find, session.id)).title
+            title = store.find(session.id).title
         except HermesError:
             title = ""
     names = names_of(configuration, session, title=title)

@@ -42,6 +42,13 @@ asyncio.run(main())
 """
 
 
+def sender(home: Path) -> subprocess.Popen[str]:
+    """A process that has kept a turn and is about to send it."""
+    process = subprocess.Popen([sys.executable, "-c", SENDER, str(home)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None and process.stdout.readline() == "kept\n"
+    return process
+
+
 def entry(number: int, content: str = "") -> Entry:
     return Entry(uid=f"u{number}", peer="alice", content=content or f"m{number}", created=float(number))
 
@@ -101,8 +108,7 @@ async def test_what_a_killed_process_left_is_sent_once_by_the_next(
     configure(recallMode="tools")
     release = threading.Event()
     server.fail("messages", after=True, hold=release)
-    process = subprocess.Popen([sys.executable, "-c", SENDER, str(home)], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None and process.stdout.readline() == "kept\n"
+    process = sender(home)
     # The held request is stored, and its sender is killed before it hears of it.
     await until(server, lambda: bool(server.said("hermes")))
     os.kill(process.pid, signal.SIGKILL)

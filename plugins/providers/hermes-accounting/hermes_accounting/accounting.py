@@ -7,6 +7,7 @@ import time
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from hermes_accounting import history
 from hermes_accounting.budgets import limits_of
 from hermes_accounting.ledger import Call, Ledger, LedgerError
 from hermes_accounting.prices import PriceList, price_list
@@ -14,12 +15,12 @@ from hermes_accounting.reports import spending_of_session, spending_since
 from hermes_accounting.running import RunningTotals
 from hermes_accounting.settings import Budget
 from hermes_host.errors import BudgetExceeded
-from hermes_host.services import Accounts, Catalog, Spending
+from hermes_host.services import Accounts, Catalog, ModelCall, Spending
 from hermes_host.stream import MessageEnded, PartDelta, ProviderEvent, ProviderNotice, Usage, UsageReported
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
     from hermes_host.context import PluginContext, Services
     from hermes_host.protocols import ModelRequest
@@ -75,6 +76,10 @@ class Accounting:
     def of_session(self, session_id: str) -> Spending:
         """All calls of a session; see `Accounts.of_session`. Raises `LedgerError`."""
         return self.ledger.ask(lambda ledger: spending_of_session(ledger, session_id)).result()
+
+    def calls(self, since: float, until: float) -> Iterator[ModelCall]:
+        """The calls that began in a period; see `Accounts.calls`. Read from the ledger page by page."""
+        return history.calls(self.ledger, since, until)
 
     def of_today(self) -> Spending:
         """All calls of all sessions since midnight of this machine's time. Raises `LedgerError`."""

@@ -1,4 +1,4 @@
-"""`hermes usage` and `hermes insights`: what the ledger says, for people and for scripts."""
+"""`hermes usage`: what the ledger says, for people and for scripts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hermes_accounting.insights import gather, markdown
 from hermes_accounting.reports import Group, GroupBy, spending_by, total_since
 from hermes_accounting.slash import accounting_of
 from hermes_accounting.words import cost_status, cost_text, duration, tokens
@@ -18,10 +17,9 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Sequence
 
-    from hermes_accounting.insights import Insights
     from hermes_host.host import Host
 
-__all__ = ["insights", "usage"]
+__all__ = ["usage"]
 
 _days = click.option("--days", default=30, type=click.IntRange(1), show_default=True, help="Today and the days before.")
 
@@ -57,22 +55,6 @@ def usage(host: Host, days: int, by: GroupBy, as_json: bool) -> None:
         return
     headers = (by, "calls", "failed", "tokens in", "cached", "tokens out", "thinking", "time", "cost")
     print_table(headers, [_row(group.key or "(none)", group) for group in groups] + [_row("total", total)])
-
-
-@click.command(epilog="Example: hermes insights --days 90")
-@_days
-@json_option
-@pass_host
-def insights(host: Host, days: int, as_json: bool) -> None:
-    """Show how and when models are used: by model, purpose, weekday and hour."""
-    found: Insights = _ask(host, days, gather)
-    if as_json:
-        print_json(_insights_object(found, days))
-        return
-    from rich.console import Console
-    from rich.markdown import Markdown
-
-    Console(highlight=False).print(Markdown(markdown(found, days)))
 
 
 def _ask(host: Host, days: int, look: Callable[[sqlite3.Connection, float], Any]) -> Any:
@@ -114,16 +96,4 @@ def _object(group: Group, *, key: bool = True) -> dict[str, Any]:
         "unpriced": group.spending.unpriced,
         "cost_status": cost_status(group.spending),
         "seconds": group.seconds,
-    }
-
-
-def _insights_object(found: Insights, days: int) -> dict[str, Any]:
-    lists = ("models", "purposes", "days", "weekdays", "hours", "top_sessions")
-    return {
-        "period_days": days,
-        "total": _object(found.total, key=False),
-        "sessions": found.sessions,
-        "active_days": found.active_days,
-        "longest_streak": found.longest_streak,
-        **{name: [_object(group) for group in getattr(found, name)] for name in lists},
     }

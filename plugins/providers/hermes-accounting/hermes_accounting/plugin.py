@@ -56,9 +56,6 @@ def hermes_commands() -> Iterable[CommandSpec]:
         summary="Show tokens and cost by model, day or session.",
         target="hermes_accounting.commands:usage",
     )
-    yield CommandSpec(
-        name="insights", summary="Show how and when models are used.", target="hermes_accounting.commands:insights"
-    )
 
 
 @hookimpl
@@ -70,13 +67,6 @@ def hermes_slash_commands() -> Iterable[SlashCommandSpec]:
         target="hermes_accounting.slash:usage",
         while_busy=True,
         priority=10,
-    )
-    yield SlashCommandSpec(
-        name="insights",
-        summary="Show how and when models are used.",
-        target="hermes_accounting.slash:insights",
-        usage="[days]",
-        while_busy=True,
     )
 
 

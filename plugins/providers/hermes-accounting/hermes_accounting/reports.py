@@ -25,15 +25,13 @@ __all__ = [
     "total_where",
 ]
 
-GroupBy = Literal["model", "day", "session", "purpose", "hour", "weekday"]
+GroupBy = Literal["model", "day", "session", "purpose"]
 
 _KEYS: dict[str, str] = {
     "model": "provider || ':' || model",
     "day": "date(time, 'unixepoch', 'localtime')",
     "session": "session_id",
     "purpose": "purpose",
-    "hour": "strftime('%H', time, 'unixepoch', 'localtime')",
-    "weekday": "strftime('%w', time, 'unixepoch', 'localtime')",
 }
 _SUMS = """count(*), total(input), total(output), total(cached), total(cache_write), total(reasoning), total(cost),
     total(cost IS NULL), total(outcome NOT IN ('ok', 'cancelled')), total(seconds), min(time), max(time + seconds)"""
@@ -72,11 +70,11 @@ def total_since(ledger: sqlite3.Connection, since: float) -> Group:
 
 
 def spending_by(ledger: sqlite3.Connection, by: GroupBy, *, since: float = 0.0, limit: int = 0) -> Sequence[Group]:
-    """Calls since `since` in groups: days, hours and weekdays (0 is Sunday) in order, others the most costly first.
+    """Calls since `since` in groups: days in order, others the most costly first.
 
     `limit` is the greatest number of groups, 0 for all.
     """
-    order = "1" if by in ("day", "hour", "weekday") else "total(cost) DESC, total(input) + total(output) DESC"
+    order = "1" if by == "day" else "total(cost) DESC, total(input) + total(output) DESC"
     rows = ledger.execute(
         f"SELECT {_KEYS[by]}, {_SUMS} FROM calls WHERE time >= ? GROUP BY 1 ORDER BY {order} LIMIT ?",
         (since, limit or -1),

@@ -1,4 +1,4 @@
-"""`/usage` and `/insights`. What they give back is Markdown."""
+"""`/usage`. What it gives back is Markdown."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from hermes_accounting.accounting import Accounting
-from hermes_accounting.insights import gather, markdown
 from hermes_accounting.reports import Group, last_prompt, total_of_session
 from hermes_accounting.words import cost_status, cost_text, duration, money, tokens
 from hermes_host.errors import Unsupported
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from hermes_host.frontends import SlashCall
     from hermes_host.host import Host
 
-__all__ = ["accounting_of", "insights", "usage"]
+__all__ = ["accounting_of", "usage"]
 
 
 async def accounting_of(host: Host) -> Accounting:
@@ -95,14 +94,3 @@ def _budgets(accounting: Accounting, total: Group) -> list[tuple[str, str]]:
         if budget.day_tokens:
             said.append(f"{tokens(today.usage.input + today.usage.output)} of {tokens(budget.day_tokens)} tokens today")
     return [("Budget", ", ".join(said))] if said else []
-
-
-async def insights(call: SlashCall) -> str:
-    """`/insights [days]`."""
-    if call.arguments and not call.arguments.isdecimal():
-        return "Usage: `/insights [days]`"
-    accounting = await accounting_of(call.host)
-    days = int(call.arguments) if call.arguments else 30
-    since = accounting.days_ago(days)
-    found = await asyncio.wrap_future(accounting.ledger.ask(lambda ledger: gather(ledger, since)))
-    return markdown(found, days)

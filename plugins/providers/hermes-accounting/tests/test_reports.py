@@ -1,4 +1,4 @@
-"""What people and scripts read: `/usage`, `/insights`, `hermes usage`, `hermes insights`, `hermes doctor`."""
+"""What people and scripts read: `/usage`, `hermes usage`, `hermes doctor`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hermes_accounting.insights import gather, markdown, streak
 from hermes_accounting.ledger import Call, Ledger
 from hermes_accounting.words import duration, money
 
@@ -117,14 +116,6 @@ async def test_switched_off_the_hosts_own_usage_is_back(tmp_path: Path, answer: 
         assert "1,000 tokens in, 100 out" in await slash(host, session, "/usage")
 
 
-async def test_insights_in_a_conversation_take_a_number_of_days(filled: Ledger, make: Any, slash: Any) -> None:
-    host: StandInHost = make()
-    session = await host.start()
-    assert "the last 30 days" in await slash(host, session, "/insights")
-    assert "`acme:large`: 2 calls" in await slash(host, session, "/insights 2")
-    assert await slash(host, session, "/insights soon") == "Usage: `/insights [days]`"
-
-
 def test_usage_by_model_adds_up_and_names_what_has_no_price(filled: Ledger, hermes: Run) -> None:
     run = hermes("usage", "--days", "2")
     assert run.returncode == 0, run.stderr
@@ -158,17 +149,6 @@ def test_an_empty_ledger_is_no_error(hermes: Run) -> None:
     run = hermes("usage")
     assert (run.returncode, run.stdout) == (0, "No model was called in the last 30 days.\n")
     assert json.loads(hermes("usage", "--json").stdout)["groups"] == []
-    assert "No model was called" in hermes("insights").stdout
-
-
-def test_insights_are_there_for_people_and_scripts(filled: Ledger, hermes: Run) -> None:
-    said = hermes("insights")
-    assert said.returncode == 0, said.stderr
-    for words in ("Conversations: 3", "Calls by weekday", "Active days: 2, at most 1 in a row", "s3"):
-        assert words in said.stdout
-    document = json.loads(hermes("insights", "--days", "5", "--json").stdout)
-    assert (document["sessions"], document["active_days"], document["total"]["calls"]) == (2, 1, 4)
-    assert {group["key"] for group in document["purposes"]} == {"turn", "title"}
 
 
 def test_a_damaged_ledger_is_one_line_with_a_remedy(tmp_path: Path, hermes: Run) -> None:
@@ -194,24 +174,6 @@ async def test_the_check_reads_the_ledger_and_doubts_budgets_without_prices(fill
     assert results[0].status == "error"
 
 
-@pytest.mark.parametrize(
-    ("days", "longest"),
-    [
-        ([], 0),
-        (["2026-02-27"], 1),
-        (["2026-02-27", "2026-02-28", "2026-03-01", "2026-03-03"], 3),
-        (["2026-01-01", "2026-01-03", "2026-01-04"], 2),
-    ],
-)
-def test_a_streak_is_days_in_a_row(days: list[str], longest: int) -> None:
-    assert streak(days) == longest
-
-
 def test_amounts_are_written_for_people() -> None:
     assert [money(dollars) for dollars in (0, 0.01234, 1, 1234.5)] == ["$0.00", "$0.0123", "$1.00", "$1234.50"]
     assert [duration(seconds) for seconds in (0.4, 59.6, 125, 7800)] == ["0 s", "1 min 0 s", "2 min 5 s", "2 h 10 min"]
-
-
-def test_a_report_of_nothing_says_so(ledger: Ledger) -> None:
-    found = ledger.ask(lambda connection: gather(connection, 0.0)).result()
-    assert markdown(found, 1) == "No model was called today."

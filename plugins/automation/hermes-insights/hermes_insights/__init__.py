@@ -1,0 +1,1 @@
+"""How the agent is used: conversations, tools, models, cost and habits."""

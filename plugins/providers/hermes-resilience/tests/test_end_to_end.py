@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -21,7 +22,7 @@ from hermes_host.messages import ToolCall, user_message
 from hermes_host.services import Auxiliary
 from hermes_host.specs import MiddlewareSpec, PluginInfo, ProviderSpec, SecretSpec
 from hermes_host.testing import ModelServer, StandInHost, events_of, finished
-from hermes_host.testing.model_server import Pause
+from hermes_host.testing.model_server import Answer, Pause
 from hermes_host.testing.model_server_chat import call_delta, chat, chunk, events, failure, usage_chunk
 
 CONFIG = """
@@ -254,3 +255,19 @@ async def test_the_server_sees_the_keys_of_the_pool_in_turn_and_nobody_else_does
     notices = [event.text for event in said if isinstance(event, Notice)]
     assert len(notices) == 2 and "KEY_A" in notices[0] and "KEY_B" in notices[1]
     assert not [value for value in values.values() if value in repr(said)]
+
+
+async def test_the_read_limit_of_the_environment_is_kept_on_the_wire(tmp_path):
+    """Without a byte, a connection is given up long before an answer would count as one that never begins."""
+    silent = events(chunk({"content": "Hel"}), Pause.HOLD)
+    async with ModelServer([Answer(hold_first=True), silent, chat("Hello.")]) as server:
+        environ = {"PATH": "/usr/bin:/bin", "HERMES_STREAM_READ_TIMEOUT": "0.2"}
+        overrides = {"model": {"base_url": server.url, "api_key": "none"}, "resilience": {"backoff": 0.0}}
+        plugins = ["compatible", "resilience"]
+        async with StandInHost(tmp_path, plugins=plugins, environ=environ, overrides=overrides) as host:
+            session = await host.start(model="custom:test-model", toolsets=[])
+            async with asyncio.timeout(20):
+                told = Told(await events_of(session.run("Hello")))
+    assert (told.end.outcome, told.end.text, told.shown) == ("completed", "Hello.", "Hello.")
+    assert told.codes == ["retry", "retry"]
+    assert server.connections == 3

@@ -1,0 +1,1 @@
+"""Snapshots of the workspace before the agent changes it."""

@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 
 __all__ = ["announcement", "calls_made", "changes", "said_by_review"]
 
-_SAME = re.compile(r"\b(?:already|unchanged)\b", re.IGNORECASE)
+_SAME = re.compile(r"\b(?:already|unchanged|nothing had to be changed)\b", re.IGNORECASE)
 """A call that found everything as it should be changed nothing."""
+
+_SAID = 200
+"""Characters of a plain answer in which that, and that a change waits for consent, would stand."""
 
 _VERBS = {"create": "created", "delete": "deleted"}
 
@@ -76,12 +79,12 @@ def _effective(messages: Iterable[Message]) -> Iterator[tuple[ToolCall, ToolResu
 
 def _worked(result: ToolResult) -> bool:
     answer = _answer(result)
-    same = _SAME.search(str(answer.get("message", "")))
-    return not result.is_error and answer.get("success") is not False and not same
+    said = str(answer.get("message", "")) if answer else text_of(result.content)[:_SAID]
+    return not result.is_error and answer.get("success") is not False and not _SAME.search(said)
 
 
 def _pending(result: ToolResult) -> bool:
-    return bool(_answer(result).get("pending"))
+    return bool(_answer(result).get("pending")) or "waits for" in text_of(result.content)[:_SAID]
 
 
 def _answer(result: ToolResult) -> dict[str, Any]:

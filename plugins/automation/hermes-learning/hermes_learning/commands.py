@@ -69,11 +69,11 @@ def _lines(found: Status) -> Sequence[str]:
         tried = f", tried {count(each.attempts, 'time')}" if each.attempts else ""
         failed = f"; it failed: {one_line(each.error, 200)}" if each.error else ""
         lines.append(f"Due: {each.session} ({', '.join(each.kinds)}, {ago(each.since, time.time())}{tried}{failed})")
-    for use in found.skills[:_SKILLS_SHOWN]:
-        lines.append(
-            f"Skill {one_line(use.skill, 64)}: used {count(use.used, 'time')}, went well {use.completed}, "
-            f"failed {use.failed}, corrected {use.corrected}"
-        )
+    lines += [
+        f"Skill {one_line(use.skill, 64)}: used {count(use.used, 'time')}, went well {use.completed}, "
+        f"failed {use.failed}, with failing calls {use.calls_failed}, corrected {use.corrected}"
+        for use in found.skills[:_SKILLS_SHOWN]
+    ]
     return lines
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from hermes_host.messages import Text, ToolResult
+from hermes_host.messages import ATTACHED, Text, ToolResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,8 +21,8 @@ SKILL_TOOL = "skill_manage"
 _VIEW_TOOL = "skill_view"
 _SKILL_TOOLS = frozenset({SKILL_TOOL, _VIEW_TOOL, "skills_list"})
 
-SKILL_META = "skills.used"
-"""The `meta` key of a message's part that a skill was put into, with the skill's name."""
+_INVOKED = re.compile(r"invoked the skill '([^'\n]{1,64})'")
+"""How a message begins to which a skill was attached because the user called it."""
 
 FAILURES = 2
 """Failed calls after a skill was opened that are worth a look at the skill."""
@@ -70,9 +70,8 @@ def skills_used(message: Message) -> Iterable[str]:
             yield call.arguments["name"].rsplit("/", 1)[-1]
     if message.role == "user":
         for part in message.parts:
-            name = part.meta.get(SKILL_META) if isinstance(part, Text) else None
-            if isinstance(name, str):
-                yield name
+            if isinstance(part, Text) and part.meta.get(ATTACHED) == "skill":
+                yield from _INVOKED.findall(part.text[:_LOOKED_AT])
 
 
 def failures(message: Message) -> int:

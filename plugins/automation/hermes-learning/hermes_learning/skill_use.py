@@ -25,17 +25,14 @@ _USED = "learning.skills"
 
 
 class Outcome(NamedTuple):
-    """How a turn went in which a skill was in use, or how the user took it."""
+    """What a turn says about a skill besides its own outcome, which the plugin of the skills notes itself."""
 
     skill: str
-    note: Literal["completed", "failed", "corrected"]
+    note: Literal["corrected", "calls_failed"]
 
 
 def outcomes(exchange: Exchange, before: Iterable[str]) -> tuple[Sequence[Outcome], Sequence[str]]:
-    """What a turn says about skills, and which were used in it; `before` are those of the turn before.
-
-    A turn that a person interrupted says nothing.
-    """
+    """What a turn says about skills, and which were used in it; `before` are those of the turn before."""
     found: list[Outcome] = []
     if any(message.role == "user" and corrects(message) for message in exchange.messages):
         found += [Outcome(skill, "corrected") for skill in before]
@@ -44,11 +41,7 @@ def outcomes(exchange: Exchange, before: Iterable[str]) -> tuple[Sequence[Outcom
         failed.update({skill: failed.get(skill, 0) for skill in skills_used(message)})
         for skill in failed:
             failed[skill] += failures(message)
-    if exchange.outcome in ("completed", "failed"):
-        bad = exchange.outcome == "failed"
-        found += [
-            Outcome(skill, "failed" if bad or count >= FAILURES else "completed") for skill, count in failed.items()
-        ]
+    found += [Outcome(skill, "calls_failed") for skill, count in failed.items() if count >= FAILURES]
     return found, list(failed)
 
 

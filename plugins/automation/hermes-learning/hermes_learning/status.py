@@ -41,7 +41,10 @@ class SkillUse(msgspec.Struct, frozen=True, kw_only=True):
     used: int
     completed: int
     failed: int
+    calls_failed: int
+    """Turns in which calls failed again and again after the skill was opened."""
     corrected: int
+    """Turns after which the user corrected the agent."""
     last: float
     """Seconds since the epoch."""
 
@@ -99,6 +102,7 @@ def _skills(host: Host, since: float) -> Sequence[SkillUse]:
             used=total.views + total.uses,
             completed=total.outcomes.get("completed", 0),
             failed=total.outcomes.get("failed", 0),
+            calls_failed=total.outcomes.get("calls_failed", 0),
             corrected=total.outcomes.get("corrected", 0),
             last=total.last,
         )

@@ -40,8 +40,10 @@ def _converse(tool: str, arguments: str, client: Callable[[Workspace, str], obje
         (place.folder / "notes.txt").write_text("a line\n" * 100, encoding="utf-8")
         client(place, server.url)
         report = server.report()
-    if report["requests"] != STEPS + 1:
+    if report["requests"] <= STEPS:
         raise RuntimeError(f"{report['requests']} requests instead of {STEPS + 1}: the tool calls failed")
+    # What comes after the last step is no step: a plugin may look back on the conversation.
+    report["gaps_ms"] = report["gaps_ms"][:STEPS]
     return report
 
 

@@ -121,9 +121,7 @@ def put_skill(
             return Change(name=name, action=action, path=root.joinpath(*parts), version=None, report=report)
         _note(home, name, current, parts)
         _write(root, parts, current, entries)
-        version = history.record(
-            home, name, entries, category="/".join(parts[:-1]), author=author, action=action
-        )
+        version = history.record(home, name, entries, category="/".join(parts[:-1]), author=author, action=action)
     diff = difference(current, entries)
     return Change(name=name, action=action, path=root.joinpath(*parts), version=version, report=report, diff=diff)
 
@@ -142,7 +140,9 @@ def remove_skill(home: Path, name: str, *, author: Author, action: str = "delete
         remove_folder(root, (_SETTLING, aside))
         prune(root, parts[:-1])
     report = Report(verdict="safe")
-    return Change(name=name, action=action, path=root.joinpath(*parts), version=version, report=report, diff=version.diff)
+    return Change(
+        name=name, action=action, path=root.joinpath(*parts), version=version, report=report, diff=version.diff
+    )
 
 
 def note_hand_changes(home: Path, name: str) -> None:

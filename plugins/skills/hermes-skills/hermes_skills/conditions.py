@@ -1,4 +1,4 @@
-"""Which skills a conversation has: the one place that decides, for the prompt, the tools and the slash commands alike."""
+"""Which skills a conversation has: the one place that decides, for prompt, tools and slash commands alike."""
 
 from __future__ import annotations
 

@@ -73,7 +73,9 @@ def split_frontmatter(text: str) -> tuple[str, str]:
     """The frontmatter without its fences, and the body. Raises `FormatError`."""
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
     if not text.startswith("---\n"):
-        raise FormatError("It does not begin with frontmatter.", remedy="Begin with a line of ---, then name and description.")
+        raise FormatError(
+            "It does not begin with frontmatter.", remedy="Begin with a line of ---, then name and description."
+        )
     end = re.compile(r"^---[ \t]*$", re.MULTILINE).search(text, 4)
     if end is None:
         raise FormatError("Its frontmatter does not end.", remedy="Close it with a line of ---.")
@@ -91,7 +93,9 @@ def load_mapping(frontmatter: str) -> dict[str, Any]:
         mark = getattr(error, "problem_mark", None)
         place = f" (line {mark.line + 2})" if mark is not None else ""
         reason = getattr(error, "problem", "") or "it is no YAML"
-        raise FormatError(f"Its frontmatter cannot be read{place}: {reason}.", remedy="Quote values with a colon in them.") from error
+        raise FormatError(
+            f"Its frontmatter cannot be read{place}: {reason}.", remedy="Quote values with a colon in them."
+        ) from error
     if not isinstance(data, dict):
         raise FormatError("Its frontmatter is no mapping.", remedy="Write it as `key: value` lines.")
     return {str(key): value for key, value in data.items()}
@@ -158,13 +162,13 @@ def read_facts(text: str, folder_name: str) -> Facts:
 
 
 def author_problems(text: str, name: str, folder_name: str) -> list[str]:
-    """What keeps a text from being the SKILL.md of the skill `name`: this host's rules and the standard's own validator.
+    """What keeps a text from being the SKILL.md of the skill `name`: this host's rules and the standard's validator.
 
     The keys that Hermes Agent added at the top level are no fault.
     """
     from pathlib import Path
 
-    from skills_ref.validator import validate_metadata
+    from skills_ref.validator import validate_metadata  # type: ignore[import-untyped]
 
     try:
         frontmatter, body = split_frontmatter(text)
@@ -204,7 +208,9 @@ def _suspicious(text: str) -> bool:
     if visible(text) != text:
         return True
     # The scanner costs some milliseconds; descriptions without any of its words need none of it.
-    if not re.search(r"ignore|disregard|system prompt|instruction|you are now|tell|pretend|override|bypass|<!--|mode", text, re.I):
+    if not re.search(
+        r"ignore|disregard|system prompt|instruction|you are now|tell|pretend|override|bypass|<!--|mode", text, re.I
+    ):
         return False
     from hermes_skills.scan import scan_text
 
@@ -245,6 +251,8 @@ def _requirements(value: Any, *name_keys: str) -> tuple[Requirement, ...]:
         item = _mapping(item)
         name = next((text for key in name_keys if (text := _text(item.get(key)))), "")
         if name:
-            help_text = next((text for key in ("help", "description", "provider_url", "url") if (text := _text(item.get(key)))), "")
+            help_text = next(
+                (text for key in ("help", "description", "provider_url", "url") if (text := _text(item.get(key)))), ""
+            )
             found.append(Requirement(name, _text(item.get("prompt")), help_text, _text(item.get("required_for"))))
     return tuple(found)

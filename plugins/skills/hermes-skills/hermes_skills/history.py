@@ -11,7 +11,6 @@ import base64
 import difflib
 import hashlib
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
@@ -23,6 +22,7 @@ from hermes_skills.tree import Entry, write_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from hermes_skills.changes import Change
 
@@ -191,4 +191,3 @@ def kept(entry: Entry) -> KeptFile:
 def entry_of(file: KeptFile) -> Entry:
     data = base64.b64decode(file.data) if file.text is None else file.text.encode("utf-8")
     return Entry(data, file.executable, file.link)
-

@@ -100,7 +100,9 @@ class Collection:
         for skill in self.skills:
             if skill.folder.name == name and skill.file == "SKILL.md":
                 return skill
-        raise NotFound(f"There is no skill {one_line(name, 80)!r}.", remedy=_near(name, [item.name for item in self.skills]))
+        raise NotFound(
+            f"There is no skill {one_line(name, 80)!r}.", remedy=_near(name, [item.name for item in self.skills])
+        )
 
 
 def _near(name: str, names: Sequence[str]) -> str:
@@ -348,4 +350,3 @@ def _is_flat(entry: os.DirEntry[str]) -> bool:
 
 def _within(path: str, root: Path) -> bool:
     return os.path.commonpath([path, root]) == str(root)
-

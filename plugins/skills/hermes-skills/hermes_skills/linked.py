@@ -25,7 +25,9 @@ def read_linked(folder: Path, path: str, *, limit: int) -> bytes:
     """
     parts = path.split("/")
     if not path or any(part in ("", ".", "..") for part in parts) or "\\" in path or "\x00" in path:
-        raise TreeError(f"{path!r} does not name a file of the skill.", remedy="Use a path such as references/notes.md.")
+        raise TreeError(
+            f"{path!r} does not name a file of the skill.", remedy="Use a path such as references/notes.md."
+        )
     try:
         return read_file(folder, parts, limit=limit)
     except OSError as error:

@@ -62,7 +62,8 @@ async def _consent(
     found = f"{file}:{worst.line}: {worst.description} ({worst.match})"
     if ask is not None:
         answer = await ask(
-            f"The skill {skill.name!r} ({skill.folder}) looks dangerous: {found} May the agent read it?", ("no", "yes")
+            f"The skill {skill.name!r} in {skill.folder} looks dangerous: {found} Read it?",
+            ("no", "yes"),
         )
         if answer == "yes":
             remember_consent(context, key)

@@ -46,7 +46,10 @@ class SkillManageArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=Tr
     category: Annotated[str, Meta(max_length=200, description="create: such as 'devops'.")] = ""
     file_path: Annotated[
         str,
-        Meta(max_length=500, description="write_file, remove_file, patch: below references/, templates/, scripts/, assets/."),
+        Meta(
+            max_length=500,
+            description="write_file, remove_file, patch: below references/, templates/, scripts/, assets/.",
+        ),
     ] = ""
     file_content: Annotated[str, Meta(max_length=_LARGEST)] = ""
 
@@ -64,7 +67,11 @@ async def assess(arguments: SkillManageArguments, call: ToolContext) -> Assessme
         reason = "Content from outside the conversation may stand behind this change of a skill."
         return Assessment(verdict="ask", reason=reason, shown=await _shown(arguments, call))
     if arguments.action in ("create", "delete") and not learning:
-        doing = "Makes a skill that later conversations will follow." if arguments.action == "create" else "Deletes a skill."
+        doing = (
+            "Makes a skill that later conversations will follow."
+            if arguments.action == "create"
+            else "Deletes a skill."
+        )
         return Assessment(verdict="ask", reason=doing, shown=await _shown(arguments, call))
     return Assessment(verdict="allow")
 
@@ -126,7 +133,9 @@ async def _check_place(arguments: SkillManageArguments, call: ToolContext) -> No
         return
     skill = collection.find(arguments.name)
     if skill.is_local:
-        raise ToolError(f"The skill {skill.name!r} is a single file.", remedy=f"Change {skill.folder / skill.file} itself.")
+        raise ToolError(
+            f"The skill {skill.name!r} is a single file.", remedy=f"Change {skill.folder / skill.file} itself."
+        )
     raise ToolError(
         f"The skill {skill.name!r} comes from {skill.source} and is read-only.",
         remedy="Create one of your own under another name, or tell the user.",
@@ -179,7 +188,9 @@ def _patched(arguments: SkillManageArguments, path: str, current: Mapping[str, E
         )
     if times > 1 and not arguments.replace_all:
         raise ToolError(f"old_string occurs {times} times in {path}.", remedy="Give more of it, or set replace_all.")
-    return Entry(text.replace(arguments.old_string, arguments.new_string).encode("utf-8", "surrogatepass"), entry.executable)
+    return Entry(
+        text.replace(arguments.old_string, arguments.new_string).encode("utf-8", "surrogatepass"), entry.executable
+    )
 
 
 def _files(current: Mapping[str, Entry]) -> str:

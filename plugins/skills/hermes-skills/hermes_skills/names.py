@@ -53,7 +53,7 @@ def check_category(category: str) -> tuple[str, ...]:
         return parts
     raise ToolError(
         f"{category[:80]!r} cannot be a category.",
-        remedy="Use lower-case letters, digits, - and _, and at most three slashes, such as 'research' or 'mlops/data'.",
+        remedy="Use lower-case letters, digits, - and _, and at most three slashes, such as 'mlops/data'.",
     )
 
 

@@ -1,9 +1,8 @@
-"""Proposals: changes of skills that wait for the owner's consent. Nothing here is listed, shown to the model or used."""
+"""Proposals: changes of skills that wait for the owner's consent. Nothing here is listed or used."""
 
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -12,11 +11,12 @@ import msgspec
 from hermes_host.context import private_directory
 from hermes_host.errors import NotFound
 from hermes_skills.changes import Change, local_parts, put_skill, read_skill
-from hermes_skills.history import Author, entry_of, KeptFile, kept, difference, digest
+from hermes_skills.history import Author, KeptFile, difference, digest, entry_of, kept
 from hermes_skills.tree import Entry, write_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 __all__ = ["Proposal", "accept", "changes_of", "proposal", "proposals", "propose", "reject"]
 

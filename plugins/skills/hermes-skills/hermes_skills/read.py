@@ -150,6 +150,7 @@ async def skills_of(context: PluginContext, session: SessionContext) -> Sequence
 
 async def note_use(context: PluginContext, session: SessionContext, skill: Skill, kind: usage.Kind) -> None:
     """Keep that a skill was used. A record that cannot be written costs nothing but itself."""
+    session.memory["skills.home"] = context.home
     session.memory.setdefault(USED, set()).add(skill.name)
     try:
         await asyncio.to_thread(usage.record, context.home, skill.name, kind, session=session.id)

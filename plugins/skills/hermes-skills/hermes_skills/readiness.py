@@ -74,9 +74,7 @@ async def make_ready(
     for need in skill.facts.variables:
         if not _NAME.fullmatch(need.name) or _RESERVED.fullmatch(need.name):
             result.notes.append(f"{one_line(need.name, 60)!r} cannot be a skill's variable and is left out.")
-        elif credentials.known(need.name):
-            present.append(need.name)
-        elif await _asked(skill, need, call, credentials, result):
+        elif credentials.known(need.name) or await _asked(skill, need, call, credentials, result):
             present.append(need.name)
         else:
             result.missing_variables.append(need.name)
@@ -98,7 +96,9 @@ async def _asked(
     if call is None or not call.can_ask or result.skipped:
         return False
     about = " ".join(one_line(text, 200) for text in (need.prompt, need.required_for, need.help) if text)
-    answer = await call.ask(f"The skill {skill.name!r} needs {need.name}. {about} (empty: not now)".strip(), secret=True)
+    answer = await call.ask(
+        f"The skill {skill.name!r} needs {need.name}. {about} (empty: not now)".strip(), secret=True
+    )
     if answer is None or not answer.strip():
         result.skipped = True
         return False

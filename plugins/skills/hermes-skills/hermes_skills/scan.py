@@ -22,7 +22,6 @@ import binascii
 import re
 import unicodedata
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -31,6 +30,7 @@ from hermes_skills.tree import Entry, TreeError, read_tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
 
 __all__ = ["Finding", "Report", "Severity", "Verdict", "scan_entries", "scan_folder", "scan_text"]
 
@@ -192,7 +192,6 @@ def _plain(text: str) -> str:
 
 
 def _joined(match: re.Match[str]) -> str:
-    # The line break moves behind the gap: line numbers of what follows stay right, what precedes is on one line with it.
     return " " * len(match[0])
 
 
@@ -206,7 +205,9 @@ def _hidden(text: str, file: str) -> Iterator[Finding]:
         # A long run of blanks within one line, or very many empty lines; wide tables are neither.
         if following and not following.startswith("|") and (blank_lines == 0 or blank_lines >= 80):
             line = text.count("\n", 0, gap.end()) + 1
-            yield _finding("long_gap", "medium", "injection", file, following, "A text that was pushed out of sight.", line)
+            yield _finding(
+                "long_gap", "medium", "injection", file, following, "A text that was pushed out of sight.", line
+            )
             break
     if text.isascii():
         return

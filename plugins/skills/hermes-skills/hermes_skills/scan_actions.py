@@ -8,7 +8,10 @@ whose continued lines have been joined; `~` stands for a gap of up to 200 charac
 
 from __future__ import annotations
 
-from hermes_skills.scan_words import Row
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hermes_skills.scan_words import Row
 
 __all__ = ["ACTIONS"]
 

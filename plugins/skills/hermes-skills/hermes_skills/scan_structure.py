@@ -28,7 +28,9 @@ def structure(entries: Mapping[str, Entry]) -> Iterator[Finding]:
     files = {path: entry for path, entry in entries.items() if not entry.link}
     total = sum(len(entry.data) for entry in files.values())
     if len(entries) > MOST_FILES:
-        yield _finding("too_many_files", "medium", ".", f"{len(entries)} files", f"It has more than {MOST_FILES} files.")
+        yield _finding(
+            "too_many_files", "medium", ".", f"{len(entries)} files", f"It has more than {MOST_FILES} files."
+        )
     if total > LARGEST_SKILL:
         yield _finding("oversized_skill", "high", ".", f"{total:,} bytes", "It is larger than 1 MB.")
     for path, entry in entries.items():

@@ -123,7 +123,7 @@ def _one(
         return noted
     if noted == fresh or not noted:
         result.skipped.append(name)
-        return fresh if not noted else noted
+        return noted if noted else fresh
     swap(root, present, True, entries)
     result.updated.append(name)
     return fresh
@@ -163,4 +163,3 @@ def _stamp(source: Path) -> str:
                 status = os.stat(f"{place}/{file}")
                 total.update(f"{place}/{file}:{status.st_mtime_ns}:{status.st_size}\n".encode())
     return total.hexdigest()
-

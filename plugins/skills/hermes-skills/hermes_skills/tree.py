@@ -11,7 +11,6 @@ import secrets
 import shutil
 import stat
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -20,6 +19,7 @@ from hermes_host.errors import HermesError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
 __all__ = [
     "IGNORED",
@@ -201,5 +201,7 @@ def write_tree(root: Path, parts: Sequence[str], entries: Mapping[str, Entry]) -
 def _unwritable(root: Path, parts: Sequence[str], error: OSError) -> TreeError:
     path = root.joinpath(*parts)
     if error.errno in (errno.ELOOP, errno.ENOTDIR):
-        return TreeError(f"{path} cannot be written: a link or a file stands in the way.", remedy="Nothing was changed.")
+        return TreeError(
+            f"{path} cannot be written: a link or a file stands in the way.", remedy="Nothing was changed."
+        )
     return TreeError(f"{path} cannot be written: {error.strerror}.", remedy="Nothing was changed.")

@@ -133,6 +133,7 @@ class Host(Catalogue):
         title: str = "",
         parent: str = "",
         messages: Sequence[Message] = (),
+        system: str = "",
         memory: MemoryUse = "full",
         max_turns: int = 0,
         terminal: str = "",
@@ -142,7 +143,7 @@ class Host(Catalogue):
 
         `toolsets` names toolsets and tools (None: those configured for `source`; empty: none). Without an `approver`
         nobody can be asked, and what needs consent is refused; `yolo` allows what would be asked, never what is denied.
-        `messages` are the conversation's past. `memory` says whether memories are read and told of it, only read, or
+        `messages` are the conversation's past; `system` stands in place of the assembled system prompt. `memory` says whether memories are read and told of it, only read, or
         left out; `max_turns` replaces `agent.max_turns`; `terminal` names a terminal backend; `behind` is the live
         session this one works for: its approver, questioner and consents count here, and interrupting or steering it
         reaches this one.
@@ -166,8 +167,8 @@ class Host(Catalogue):
             parent=parent,
             title=title,
         )
-        writer.append(*past(messages))
-        records = self.sessions.load(writer.info.id) if messages else ()
+        records = past(messages, system)
+        writer.append(*records)
         return await self._open(
             writer,
             records,

@@ -143,10 +143,10 @@ class Host(Catalogue):
 
         `toolsets` names toolsets and tools (None: those configured for `source`; empty: none). Without an `approver`
         nobody can be asked, and what needs consent is refused; `yolo` allows what would be asked, never what is denied.
-        `messages` are the conversation's past; `system` stands in place of the assembled system prompt. `memory` says whether memories are read and told of it, only read, or
-        left out; `max_turns` replaces `agent.max_turns`; `terminal` names a terminal backend; `behind` is the live
-        session this one works for: its approver, questioner and consents count here, and interrupting or steering it
-        reaches this one.
+        `messages` are the conversation's past; `system` stands in place of the assembled system prompt. `memory` says
+        whether memories are read and told of it, only read, or left out; `max_turns` replaces `agent.max_turns`;
+        `terminal` names a terminal backend; `behind` is the live session this one works for: its approver, questioner
+        and consents count here, and interrupting or steering it reaches this one.
         """
         from hermes_host.agent.history import past
 

@@ -65,10 +65,11 @@ class Conversations(Protocol):
     ) -> Session:
         """Begin a conversation of a plugin's own; whoever begins it closes it. See `Host.start`.
 
-        `messages` are its past; `system` stands in place of the assembled system prompt; `memory` says whether memories are read and told of it, only read, or left out;
-        `max_turns` replaces `agent.max_turns`; `terminal` names a terminal backend. `behind` is the id of a live
-        session for which this one works: whoever can be asked there is asked here, what is remembered for it counts
-        here, and interrupting or steering it reaches this one. Without it nobody can be asked.
+        `messages` are its past; `system` stands in place of the assembled system prompt; `memory` says whether memories
+        are read and told of it, only read, or left out; `max_turns` replaces `agent.max_turns`; `terminal` names a
+        terminal backend. `behind` is the id of a live session for which this one works: whoever can be asked there is
+        asked here, what is remembered for it counts here, and interrupting or steering it reaches this one. Without it
+        nobody can be asked.
         """
         ...
 

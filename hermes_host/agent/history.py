@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hermes_host.stream import MessageEnded
 
 __all__ = [
+    "PROMPT",
     "REMOVED",
     "messages_of",
     "numbered_messages",
@@ -27,6 +28,9 @@ __all__ = [
     "with_unique_calls",
 ]
 
+
+PROMPT = "host.prompt"
+"""The state record with the system prompt."""
 
 REMOVED = "host.removed"
 """The state record with the ids of the messages that `/undo` took out of the conversation; the log keeps them."""
@@ -52,10 +56,14 @@ def numbered_messages(records: Sequence[SessionRecord]) -> list[tuple[str, Messa
     ]
 
 
-def past(messages: Sequence[Message]) -> list[SessionRecord]:
-    """The records of messages that were said before the conversation began."""
+def past(messages: Sequence[Message], system: str) -> list[SessionRecord]:
+    """The records of what a conversation begins with: a system prompt, and messages that were said before."""
     now = time.time()
-    return [SessionRecord(kind="message", id=secrets.token_hex(6), time=now, message=message) for message in messages]
+    said = [SessionRecord(kind="message", id=secrets.token_hex(6), time=now, message=message) for message in messages]
+    if not system:
+        return said
+    data = {"system": system}
+    return [SessionRecord(kind="state", id=secrets.token_hex(6), time=now, name=PROMPT, data=data), *said]
 
 
 def recorded_state(records: Iterable[SessionRecord]) -> dict[str, dict[str, object]]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from hermes_host.agent.approvals import ApprovalGate
-from hermes_host.agent.history import REMOVED, numbered_messages, recorded_state, settle
+from hermes_host.agent.history import PROMPT, REMOVED, numbered_messages, recorded_state, settle
 from hermes_host.agent.memories import FlushReason, Memories, MemoryUse
 from hermes_host.agent.prompt import assemble
 from hermes_host.agent.toolbox import Toolbox
@@ -96,7 +96,7 @@ class Session:
         self._max_turns = max_turns
         self._waiting_notices: deque[Notice] = deque(maxlen=20)
         self._listener: Callable[[Notice], None] | None = None
-        self.system: str = str(self.context.recorded("host.prompt").get("system", ""))
+        self.system: str = str(self.context.recorded(PROMPT).get("system", ""))
         reasoning = self.context.recorded(SETTINGS).get("reasoning") or host.config.section("agent").reasoning_effort
         self.settings = msgspec.convert({"reasoning": reasoning}, ModelSettings)
         self.steering: deque[str] = deque()
@@ -161,6 +161,11 @@ class Session:
     def provider(self) -> Contribution[ProviderSpec]:
         """Where the model is reached."""
         return self._provider
+
+    @property
+    def leader(self) -> Session | None:
+        """The session this one works for."""
+        return self._behind
 
     @property
     def busy(self) -> bool:
@@ -284,7 +289,7 @@ class Session:
             self.toolbox.use_middleware(await self.host.middleware_parts("tool"))
         if not self.system:
             self.system = await assemble(self.host, self)
-            self.context.record("host.prompt", {"system": self.system})
+            self.context.record(PROMPT, {"system": self.system})
 
     async def renew_prompt(self) -> str:
         """Assemble the system prompt anew, as after a compaction, when nothing of the old prefix counts any more.
@@ -292,7 +297,7 @@ class Session:
         Requests have it from the next one on.
         """
         self.system = await assemble(self.host, self)
-        self.context.record("host.prompt", {"system": self.system})
+        self.context.record(PROMPT, {"system": self.system})
         return self.system
 
     async def flush(self, messages: Sequence[Message], reason: FlushReason) -> None:

@@ -52,6 +52,18 @@ async def test_whoever_can_be_asked_in_front_is_asked_behind(host: StandInHost, 
     assert front.children == []
 
 
+async def test_a_session_behind_can_have_a_prompt_of_its_own(host: StandInHost) -> None:
+    provider = host.script("ok", "ok")
+    front = await host.start()
+    behind = await host.start(source="subagent", behind=front.id, system="You count sheep.", memory="none")
+    await events_of(behind.run("go"))
+    identity = behind.id
+    assert behind.leader is front
+    await behind.close()
+    await events_of((await host.resume(identity)).run("go on"))
+    assert [request.system for request in provider.requests] == ["You count sheep."] * 2
+
+
 async def test_nobody_works_for_a_session_that_is_not_there(host: StandInHost) -> None:
     host.script()
     with pytest.raises(NotFound, match="no live session"):

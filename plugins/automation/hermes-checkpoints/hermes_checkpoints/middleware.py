@@ -30,6 +30,9 @@ T = TypeVar("T")
 RECORD = "checkpoints.workspace"
 """Under which a session's log names the workspace that was last snapshotted."""
 
+_SILENT_SECONDS = 1.0
+"""After so long it is said what the call waits for."""
+
 _TURN = "checkpoints.turn"
 _SAID = "checkpoints.said"
 _PATH_ARGUMENTS = ("path", "file_path", "filename", "output_path", "destination", "workdir")
@@ -83,21 +86,27 @@ class Snapshots:
             problems = []
             for workspace in _workspaces(call, session.directory):
                 if workspace not in turn.outcomes:
-                    turn.outcomes[workspace] = await self._snapshot(workspace, call, session)
+                    turn.outcomes[workspace] = await self._snapshot(workspace, call, context)
                 problems.append(turn.outcomes[workspace])
         return " ".join(filter(None, problems))
 
-    async def _snapshot(self, workspace: Path, call: ToolCall, session: SessionContext) -> str:
+    async def _snapshot(self, workspace: Path, call: ToolCall, context: ToolContext) -> str:
+        session = context.session
         try:
             store = store_for(self._context, workspace)
         except HermesError as error:
             self._say(session, f"No snapshots: {error}", "info")
             return str(error)
+        told = asyncio.get_running_loop().call_later(
+            _SILENT_SECONDS, context.progress, f"Taking a snapshot of {workspace} first …\n"
+        )
         try:
             taken = await in_thread(store, lambda: store.take(_reason(call), session=session.id))
         except HermesError as error:
             self._say(session, f"No snapshot of {workspace} before changes: {error}", "warning")
             return str(error)
+        finally:
+            told.cancel()
         if taken.skipped:
             self._say(session, f"{taken.skipped} unreadable files of {workspace} are in no snapshot.", "warning")
         if taken.new:

@@ -34,6 +34,8 @@ _NAMED = 5
 _COLLECT_AFTER = 10
 """Deleted snapshots after which their content is deleted, too."""
 _LOCK_SECONDS = 30.0
+_PORTION = 1_000
+"""Files that are taken in at once."""
 
 _ATTRIBUTES = "* -text -ident !eol !filter !working-tree-encoding !diff !merge !export-subst\n"
 """Over everything a `.gitattributes` says: files are stored byte for byte, and no filter is run."""
@@ -298,7 +300,10 @@ class Store:
             self._keep_state(clean=0)
         if changes.replaced:
             git.run("update-index", "-z", "--force-remove", "--stdin", stdin=_listed(changes.replaced))
-        git.run("update-index", "-z", "--add", "--remove", "--replace", "--stdin", stdin=_listed(changes.paths))
+        # In portions: what is done stays done where time runs out, and the next snapshot goes on from there.
+        for place in range(0, len(changes.paths), _PORTION):
+            portion = _listed(changes.paths[place : place + _PORTION])
+            git.run("update-index", "-z", "--add", "--remove", "--replace", "--stdin", stdin=portion)
         git.run("update-index", "-q", "--refresh", accept=(1,))
         return changes.unreadable, True
 

@@ -100,8 +100,9 @@ class Talk:
 async def make_talk(home: Path, work: Path) -> AsyncIterator[Callable[..., Talk]]:
     made: list[StandInHost] = []
 
-    def make(plugins: tuple[str, ...] = (), **overrides: Any) -> Talk:
+    def make(plugins: tuple[str, ...] = (), backend: str = "local", **overrides: Any) -> Talk:
         settings = {f"checkpoints.{key}": value for key, value in overrides.items()}
+        settings["terminal.backend"] = backend
         environ = {"PATH": os.environ["PATH"]}
         host = StandInHost(home, plugins=["checkpoints", *plugins], overrides=settings, environ=environ)
         made.append(host)

@@ -237,6 +237,30 @@ def test_a_file_that_cannot_be_read_costs_only_itself(store, work):
     assert store.take("x").skipped == 1
 
 
+def test_a_workspace_too_large_for_one_go_is_kept_in_several(make_store, work, monkeypatch):
+    from hermes_checkpoints import store as module
+    from hermes_checkpoints.git import Git
+
+    monkeypatch.setattr(module, "_PORTION", 10)
+    for number in range(35):
+        write(work, **{f"f{number}": str(number)})
+    run, portions = Git.run, []
+
+    def run_short_of_time(self, *arguments, **options):
+        if "--add" in arguments:
+            portions.append(options["stdin"].count(b"\0"))
+            if len(portions) == 3:
+                raise GitProblem("it took longer than 30 s (checkpoints.timeout).")
+        return run(self, *arguments, **options)
+
+    monkeypatch.setattr(Git, "run", run_short_of_time)
+    with pytest.raises(GitProblem):
+        make_store().take("x")
+    assert make_store().take("x").new
+    assert portions == [10, 10, 10, 10, 5]
+    assert make_store().listing()[0].snapshot.files == 35
+
+
 def test_pipes_and_sockets_do_not_hold_it_up(store, work):
     write(work, a="one")
     os.mkfifo(work / "pipe")

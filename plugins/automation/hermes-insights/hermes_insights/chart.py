@@ -85,7 +85,7 @@ def _hours(report: Report, place: Any) -> None:
     place.set_xticks(range(0, 24, 3), [f"{hour:02}:00" for hour in range(0, 24, 3)], fontsize=8)
     known = {each.name: activity_value(report, each) for each in report.by_weekday}
     busiest = max(WEEKDAYS, key=lambda day: known.get(day, 0))
-    place.set_title(f"By hour of the day (busiest: {busiest})" if known.get(busiest) else "By hour of the day")
+    place.set_title(f"By hour of the day (busiest day: {busiest})" if known.get(busiest) else "By hour of the day")
 
 
 def _tools(report: Report, place: Any) -> None:

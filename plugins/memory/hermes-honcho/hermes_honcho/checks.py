@@ -48,7 +48,10 @@ async def _answers(access: Access) -> CheckResult:
 
 
 async def _queue(context: PluginContext, configuration: Configuration) -> list[CheckResult]:
-    waiting = await asyncio.to_thread(outbox_of(context, configuration).waiting)
+    try:
+        waiting = await asyncio.to_thread(outbox_of(context, configuration).waiting)
+    except HermesError as error:
+        return [CheckResult(name="honcho queue", status="error", detail=error.message, remedy=error.remedy)]
     found = []
     if waiting.unsent:
         detail = f"{waiting.unsent} messages wait to be sent; the next turn sends them."

@@ -95,7 +95,7 @@ def _taken(result: ToolResult | Any) -> bool:
         said = json.loads(text_of(result.content))
     except ValueError:
         return False
-    return isinstance(said, dict) and said.get("success") is True and not said.get("pending")
+    return isinstance(said, dict) and said.get("success") is True and "pending" not in said
 
 
 def _pieces(text: str) -> Iterator[str]:

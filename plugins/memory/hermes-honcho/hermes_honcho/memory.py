@@ -112,7 +112,8 @@ class HonchoMemory:
     async def recall(self, message: Message, session: SessionContext) -> str:
         """What was fetched after the turn before; waits `honcho.recall_wait` seconds at most, and never asks itself."""
         fetch: asyncio.Task[str] | None = session.memory.get(_FETCH)
-        if fetch is None or not self._recalls(session):
+        if fetch is None or not self._recalls(session) or message.provenance == "external":
+            # What is private does not go beside words from outside.
             return ""
         await asyncio.wait({fetch}, timeout=self._access.configuration.section.recall_wait)
         if not fetch.done():

@@ -22,12 +22,13 @@ import msgspec
 
 from hermes_honcho.access import Entry
 from hermes_honcho.names import Names
+from hermes_host.errors import HermesError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-__all__ = ["Batch", "InUse", "Outbox", "Waiting"]
+__all__ = ["Batch", "InUse", "Outbox", "OutboxError", "Waiting", "uids"]
 
 BATCH = 50
 """Messages sent in one request; Honcho takes 100."""
@@ -58,6 +59,10 @@ CREATE TABLE IF NOT EXISTS sent (uid TEXT PRIMARY KEY, time REAL NOT NULL) WITHO
 
 class InUse(Exception):
     """Another process is sending."""
+
+
+class OutboxError(HermesError):
+    """The queue cannot be read or written."""
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
@@ -202,22 +207,27 @@ class Outbox:
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        """The file within one transaction."""
-        if not self.path.exists():
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
-        with closing(sqlite3.connect(self.path, timeout=5.0, isolation_level=None)) as db:
-            db.row_factory = sqlite3.Row
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                for statement in _SCHEMA.split(";"):
-                    db.execute(statement)
-                yield db
-            except BaseException:
-                db.execute("ROLLBACK")
-                raise
-            db.execute("COMMIT")
+        """The file within one transaction. Raises `OutboxError`."""
+        try:
+            if not self.path.exists():
+                self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                os.close(os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+            with closing(sqlite3.connect(self.path, timeout=5.0, isolation_level=None)) as db:
+                db.row_factory = sqlite3.Row
+                db.execute("PRAGMA journal_mode = WAL")
+                db.execute("BEGIN IMMEDIATE")
+                try:
+                    for statement in _SCHEMA.split(";"):
+                        db.execute(statement)
+                    yield db
+                except BaseException:
+                    db.execute("ROLLBACK")
+                    raise
+                db.execute("COMMIT")
+        except (sqlite3.Error, OSError) as error:
+            raise OutboxError(
+                f"The queue {self.path} cannot be used: {error}.", remedy="If it is damaged, move it away."
+            ) from error
 
     def _execute(self, statement: str, *values: Any) -> None:
         with self._open() as db:

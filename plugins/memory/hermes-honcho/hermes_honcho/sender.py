@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 from typing import TYPE_CHECKING
 
 from tenacity import (
@@ -68,7 +67,7 @@ class Sender:
         try:
             async with asyncio.timeout(seconds):
                 await self._pass()
-        except (TimeoutError, HonchoError, InUse) as error:
+        except (TimeoutError, HermesError, InUse) as error:
             log.info("messages for Honcho stay in the queue: %s", error or "it took too long")
             return False
         return True
@@ -82,7 +81,7 @@ class Sender:
                 ):
                     with attempt:
                         await self._pass()
-            except (HermesError, InUse, OSError, sqlite3.Error) as error:
+            except (HermesError, InUse) as error:
                 # Nothing is lost: it stays in the queue until the next turn or the next start.
                 log.warning("messages for Honcho stay in the queue: %s", error)
 
@@ -97,7 +96,7 @@ class Sender:
                 with self._outbox.sending():
                     while (batch := await asyncio.to_thread(self._outbox.next_batch)) is not None:
                         await self._deliver(batch)
-            except HonchoError as error:
+            except HermesError as error:
                 self.fault = str(error)
                 raise
             self.fault = ""

@@ -34,6 +34,9 @@ __all__ = [
 
 _CHARACTERS_PER_TOKEN = 4
 
+_ASKED = "honcho.asked"
+"""Where a session keeps the calls that a person is asked about."""
+
 
 class Profile(msgspec.Struct, frozen=True):
     """No arguments."""
@@ -89,6 +92,7 @@ async def assess_conclude(arguments: Conclude, call: ToolContext) -> Assessment:
     """Without words from outside in the turn it may be stored; else a person decides, and where nobody can, not."""
     if call.origin == "owner":
         return Assessment(verdict="allow")
+    call.session.memory.setdefault(_ASKED, {})[call.call_id] = arguments
     return Assessment(
         verdict="ask",
         reason="This turn has read words that are not the owner's, and the fact would be remembered for good.",
@@ -99,6 +103,10 @@ async def assess_conclude(arguments: Conclude, call: ToolContext) -> Assessment:
 
 async def conclude(arguments: Conclude, call: ToolContext) -> ToolOutput:
     """`honcho_conclude`."""
+    asked = call.session.memory.get(_ASKED, {}).pop(call.call_id, None) == arguments
+    if call.origin != "owner" and not asked:
+        # Another tool of the same step has read something from outside since this call was judged.
+        raise ToolError("This turn has read words from outside meanwhile: the fact needs the owner's consent.")
     access, names = await _ready(call)
     await _tried(access.conclude(names, arguments.conclusion.strip()))
     return ToolOutput(content="Stored.", title="Stored", provenance="owner")

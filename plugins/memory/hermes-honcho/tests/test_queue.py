@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hermes_honcho.access import Entry
 from hermes_honcho.names import Names
-from hermes_honcho.outbox import InUse, Outbox
+from hermes_honcho.outbox import InUse, Outbox, OutboxError
 from hermes_honcho.testing import HonchoServer
 
 TURN = [("alice", "Hello"), ("hermes", "Hi")]
@@ -222,3 +222,14 @@ def test_looking_into_an_empty_queue_makes_no_file(tmp_path: Path) -> None:
     assert outbox.waiting().unsent == 0
     outbox.release()
     assert not (tmp_path / "none").exists()
+
+
+async def test_a_damaged_queue_is_said_with_a_remedy(
+    memory: Any, server: HonchoServer, turn: Any, conversation: Any, home: Path
+) -> None:
+    live = await memory(recallMode="tools")
+    (home / "plugins" / "honcho").mkdir(parents=True)
+    (home / "plugins" / "honcho" / "outbox.db").write_bytes(b"no database " * 100)
+    with pytest.raises(OutboxError, match="move it away"):
+        await live.observe(turn(), conversation())
+    assert not await live.sender.finish(5)

@@ -83,6 +83,37 @@ async def test_after_words_from_outside_a_conclusion_needs_consent(
         assert "trusts evil.example" in approver.requests[0].shown
 
 
+async def test_words_read_between_judgement_and_call_stop_a_conclusion(
+    make: Callable[[], StandInHost], configure: Any, server: HonchoServer, conversation: Any
+) -> None:
+    from hermes_honcho.tools import Conclude, assess_conclude, conclude
+
+    configure()
+    origin = ["owner"]
+    call = ToolContext(make().context("honcho"), conversation(), call_id="c1", origin=lambda: origin[0])
+    arguments = Conclude(conclusion="The user trusts evil.example.")
+    assert (await assess_conclude(arguments, call)).verdict == "allow"
+    origin[0] = "external"
+    with pytest.raises(ToolError, match="consent"):
+        await conclude(arguments, call)
+    assert server.conclusions == []
+    assert (await assess_conclude(arguments, call)).verdict == "ask"
+    await conclude(arguments, call)
+    assert len(server.conclusions) == 1
+
+
+async def test_nothing_private_goes_beside_words_from_outside(
+    memory: Any, server: HonchoServer, turn: Any, conversation: Any
+) -> None:
+    from hermes_host.messages import user_message
+
+    live = await memory(section="{recall_wait: 4}")
+    session = conversation()
+    await live.observe(turn(), session)
+    assert await live.recall(user_message("A web hook", provenance="external"), session) == ""
+    assert "builds boats" in await live.recall(user_message("Mine"), session)
+
+
 async def test_when_honcho_fails_the_model_is_told_to_go_on(
     make: Callable[[], StandInHost], configure: Any, server: HonchoServer, conversation: Any
 ) -> None:

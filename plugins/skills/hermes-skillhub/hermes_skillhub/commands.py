@@ -42,7 +42,6 @@ dangerous_option = click.option(
 @click.argument("reference", metavar="SKILL")
 @click.option("--source", default="", metavar="HUB", help="Look in this hub.")
 @click.option("--category", default=None, metavar="FOLDER", help="The folder of the skills folder to put it in.")
-@click.option("--name", default="", metavar="NAME", help="Another name for it here.")
 @click.option("--force", is_flag=True, help="Also where the scan is cautious, or where it is installed already.")
 @dangerous_option
 @discard_option
@@ -54,7 +53,6 @@ def install(
     reference: str,
     source: str,
     category: str | None,
-    name: str,
     force: bool,
     accept_dangerous: bool,
     discard_edits: bool,
@@ -70,7 +68,7 @@ def install(
 
     async def work() -> None:
         hub = await hub_of(host)
-        proposal = await hub.prepare(reference, source=source, category=category, name=name, force=force, progress=tell)
+        proposal = await hub.prepare(reference, source=source, category=category, force=force, progress=tell)
         entry = await decide(hub, proposal, person_at_terminal(), wishes)
         if as_json:
             print_json(entry)
@@ -272,11 +270,13 @@ def publish(host: Host, folder: Path, target: str, repo: str, force: bool, yes: 
     if where is None:
         raise HermesError("Say where to: --repo owner/repo, or owner/repo/folder.")
 
+    here = folder.resolve()
+
     async def work() -> None:
         from hermes_skillhub.connections import Connections
 
         hub = await hub_of(host)
-        skill = draft(hub, folder.resolve())
+        skill = draft(hub, here)
         if skill.report.verdict != "safe" and not force:
             raise HermesError(
                 f"The scan found: {skill.report.summary}", remedy="Correct it, or publish all the same with --force."

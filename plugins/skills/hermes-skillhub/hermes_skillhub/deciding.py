@@ -98,13 +98,18 @@ async def decide(hub: Hub, proposal: Proposal, person: Person | None, wishes: Wi
     try:
         if proposal.ruling.needs == "accept-dangerous" and wishes.accept_dangerous:
             accepted = await _accepts_dangerous(proposal, person)
-        elif proposal.ruling.allowed or (proposal.ruling.needs == "force" and wishes.force):
-            if not wishes.yes and not await _agrees(proposal, person):
-                raise InstallRefused(f"{proposal.name!r} was not installed: you did not agree.")
+        elif _possible(proposal, wishes) and not wishes.yes and not await _agrees(proposal, person):
+            raise InstallRefused(f"{proposal.name!r} was not installed: you did not agree.")
         consent = Consent(force=wishes.force, accept_dangerous=accepted, discard_edits=wishes.discard_edits)
         return await hub.commit(proposal, consent)
     finally:
         proposal.discard()
+
+
+def _possible(proposal: Proposal, wishes: Wishes) -> bool:
+    """Whether there is anything to ask: what policy blocks is not put to anybody."""
+    edited = not proposal.local.clean and not wishes.discard_edits
+    return not edited and (proposal.ruling.allowed or (proposal.ruling.needs == "force" and wishes.force))
 
 
 async def _agrees(proposal: Proposal, person: Person | None) -> bool:

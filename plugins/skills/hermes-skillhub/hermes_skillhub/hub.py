@@ -53,7 +53,7 @@ class Hub:
         self.settings = context.section(Settings)
         self.hubs = Hubs(context, self.settings)
         self.storage = Storage(context.home / "skills")
-        self.skills = Skills(context)
+        self.skills = Skills(context.home)
 
     # --------------------------------------------------------------------------------------------------- install
 
@@ -63,7 +63,6 @@ class Hub:
         *,
         source: str = "",
         category: str | None = None,
-        name: str = "",
         force: bool = False,
         progress: Progress = lambda _line: None,
     ) -> Proposal:
@@ -75,7 +74,8 @@ class Hub:
         progress("Looking it up …")
         resolved = await self.hubs.resolve(reference, source)
         bundle = await self.fetch(resolved, progress)
-        before = self.storage.installed().get(name or _name(bundle))
+        name = _name(bundle)
+        before = self.storage.installed().get(name)
         if before is not None and not force:
             raise InstallRefused(
                 f"{before.name!r} is installed already, from {before.source}:{before.identifier}.",
@@ -84,7 +84,7 @@ class Hub:
         return await self.propose(
             resolved.hub.name,
             bundle,
-            name=name or _name(bundle),
+            name=name,
             category=category,
             before=before,
             notes=resolved.notes,
@@ -118,9 +118,9 @@ class Hub:
         files = checked_files(bundle.files)
         head = front_matter(files, name)
         if not NAME.fullmatch(name):
-            raise InstallRefused(f"{name!r} cannot be the name of a skill.", remedy="Choose another with --name.")
+            raise InstallRefused(f"{name!r} cannot be the name of a skill.")
         install_path = self._install_path(name, category, before)
-        self._refuse_taken(name, install_path, before)
+        self._refuse_taken((name, head.name), install_path, before)
         progress("Scanning …")
         staged = await asyncio.to_thread(self.storage.stage, name, files)
         try:
@@ -159,18 +159,20 @@ class Hub:
             raise InstallRefused(f"{category!r} cannot be a category.", remedy="Use a word such as 'research'.")
         return path
 
-    def _refuse_taken(self, name: str, install_path: str, before: Installed | None) -> None:
-        place = self.storage.skills / install_path
-        mine = before is not None and before.install_path == install_path
-        if before is not None and not mine:
+    def _refuse_taken(self, names: tuple[str, str], install_path: str, before: Installed | None) -> None:
+        """A skill never takes the place, or the name, of one that no hub installed."""
+        if before is not None and before.install_path != install_path:
             raise InstallRefused(
-                f"{name!r} is installed in {before.install_path!r}.", remedy="Uninstall it first to move it."
+                f"{before.name!r} is installed in {before.install_path!r}.", remedy="Uninstall it first to move it."
             )
-        taken = place if place.exists() or place.is_symlink() else self.skills.folder_of(name)
-        if taken is not None and not mine:
+        place = self.storage.skills / install_path
+        taken = [path for name in names if (path := self.skills.place_of(name)) and path != install_path]
+        if before is None and (place.exists() or place.is_symlink()):
+            taken.append(install_path)
+        if taken:
             raise InstallRefused(
-                f"There is a skill {name!r} already, which no hub installed: {taken}.",
-                remedy="Choose another name with --name; yours is not touched.",
+                f"There is another skill of that name: skills/{taken[0]}. It is not touched.",
+                remedy="Rename yours, or take it away, if you want this one.",
             )
         for parent in place.relative_to(self.storage.skills).parents:
             if (self.storage.skills / parent / "SKILL.md").exists():
@@ -184,8 +186,10 @@ class Hub:
             trusted=self.settings.trusted,
             reserved=[name for name in self.skills.names() if name != proposal.name],
         )
-        if proposal.head.name and proposal.head.name != proposal.name:
+        if proposal.head.name != proposal.name:
             found.append(f"Its SKILL.md calls it {proposal.head.name!r}; it is installed as {proposal.name!r}.")
+        elif proposal.bundle.name != proposal.name:
+            found.append(f"The hub calls it {proposal.bundle.name!r}; its SKILL.md {proposal.name!r}, which counts.")
         return found
 
     def _compare(self, proposal: Proposal, before: Installed) -> None:
@@ -235,7 +239,7 @@ class Hub:
             )
 
     def _commit(self, proposal: Proposal, consent: Consent) -> Installed:
-        with self.storage.held() as lock:
+        with self.storage.held() as lock, self.skills.writing():
             current = lock.read().get(proposal.name)
             if (current is None) != (proposal.before is None) or (
                 current is not None
@@ -243,17 +247,16 @@ class Hub:
                 and current.content_hash != proposal.before.content_hash
             ):
                 raise InstallRefused(f"{proposal.name!r} was changed by another process.", remedy="Try again.")
-            self._refuse_taken(proposal.name, proposal.install_path, proposal.before)
+            self._refuse_taken((proposal.name, proposal.head.name), proposal.install_path, proposal.before)
             if not consent.discard_edits and self._edited(proposal.before):
                 # Looked at again under the lock: an edit may have come while a person was reading.
                 raise InstallRefused(f"{proposal.name!r} was edited meanwhile.", remedy="Try again.")
             entry = self._entry(proposal)
-            if proposal.before is not None:
-                self.skills.keep(self.storage.folder_of(proposal.before), proposal.name, "before an update", "user")
+            if self.storage.folder_of(entry).is_dir():
+                self.skills.keep_edits(entry.install_path)
             self.storage.put(proposal.staged, entry)
-            self.skills.keep(self.storage.folder_of(entry), proposal.name, _reason(entry), "hub")
+            self.skills.keep(entry.install_path, _reason(entry))
         self._log("UPDATE" if proposal.before is not None else "INSTALL", proposal)
-        self.skills.changed()
         return entry
 
     def _edited(self, entry: Installed | None) -> bool:
@@ -371,7 +374,10 @@ class Hub:
 
 
 def _name(bundle: SkillBundle) -> str:
-    """What a bundle is called here: its own name where that can be one."""
+    """What a bundle is called here: what its SKILL.md says where that can be a name, else what the hub calls it."""
+    stated = front_matter(checked_files(bundle.files)).name
+    if NAME.fullmatch(stated):
+        return stated
     plain = re.sub(r"[^a-z0-9._-]+", "-", bundle.name.lower()).strip("-._")[:64]
     return plain if NAME.fullmatch(plain) else "skill"
 
@@ -386,4 +392,4 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _reason(entry: Installed) -> str:
-    return f"from {entry.source}:{entry.identifier}" + (f" at {entry.revision[:12]}" if entry.revision else "")
+    return f"install {entry.source}:{entry.identifier}" + (f" at {entry.revision[:12]}" if entry.revision else "")

@@ -173,15 +173,16 @@ async def uninstall(hub: Hub, name: str, *, discard_edits: bool = False) -> Remo
 
 
 def _uninstall(hub: Hub, entry: Installed) -> Removed:
-    with hub.storage.held() as lock:
+    with hub.storage.held() as lock, hub.skills.writing():
         current = lock.read().get(entry.name)
         if current is None or current.content_hash != entry.content_hash:
             raise InstallRefused(f"{entry.name!r} was changed by another process.", remedy="Try again.")
         folder = hub.storage.folder_of(entry)
         kept = hub.storage.local_state(entry).added if folder.is_dir() else ()
         if folder.is_dir():
-            hub.skills.keep(folder, entry.name, "before it was uninstalled", "hub")
+            hub.skills.keep_edits(entry.install_path)
         hub.storage.remove(entry, kept)
+        hub.skills.keep(entry.install_path, "uninstall")
     add_to_audit_log(
         hub.storage.audit_log,
         "UNINSTALL",
@@ -190,5 +191,4 @@ def _uninstall(hub: Hub, entry: Installed) -> Removed:
         entry.scan_verdict,
         entry.identifier,
     )
-    hub.skills.changed()
     return Removed(name=entry.name, kept=tuple(kept))

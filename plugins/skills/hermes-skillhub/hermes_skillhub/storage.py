@@ -132,14 +132,14 @@ class Storage:
         return Staged(folder, descriptor)
 
     def _write_all(self, folder: Path, files: Sequence[BundleFile]) -> None:
-        folder.mkdir(mode=0o755)
+        folder.mkdir(mode=0o700)
         for file in files:
             if path_fault(file.path):
                 raise BundleRefused(f"{file.path!r} cannot be written.")
             path = folder / file.path
-            path.parent.mkdir(parents=True, exist_ok=True)
+            private_directory(path.parent)
             descriptor = os.open(
-                path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o755 if file.executable else 0o644
+                path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o700 if file.executable else 0o600
             )
             with os.fdopen(descriptor, "wb") as stream:
                 stream.write(file.data)
@@ -185,7 +185,7 @@ class Storage:
         """
         target = self.folder_of(entry)
         self._refuse_links(target)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        private_directory(target.parent)
         self._begin(_Journal(action="put", staged=self._relative(staged.skill), entry=entry, **_of(entry)))
         if target.exists():
             exchange(target, staged.skill)

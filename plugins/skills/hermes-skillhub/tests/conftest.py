@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-
-from hermes_host.host import Host
 from hermes_skillhub.hub import Hub
 from hermes_skillhub.protocol import BundleFile, Origin, SkillBundle, SkillListing
+
+from hermes_host.host import Host
 
 SKILL = """---
 name: {name}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from yarl import URL
-
-from hermes_host.errors import HermesError
 from hermes_skillhub.addresses import AddressPolicy, is_public
 from hermes_skillhub.cache import Cache
 from hermes_skillhub.errors import AddressRefused, HubUnavailable
 from hermes_skillhub.transport import Transport
+from yarl import URL
+
+from hermes_host.errors import HermesError
 
 PRIVATE = [
     "127.0.0.1", "127.1.2.3", "0.0.0.0", "10.0.0.1", "172.16.3.4", "192.168.1.1", "169.254.169.254", "100.64.0.1",
@@ -79,7 +79,9 @@ def test_only_the_host_and_port_that_was_named_is_excepted():
             policy.check(URL(url))
 
 
-@pytest.mark.parametrize("url", ["https://exa\x00mple.com/", "https://example.com\\@127.0.0.1/", "https://a b/", "https://x\n/"])
+@pytest.mark.parametrize(
+    "url", ["https://exa\x00mple.com/", "https://example.com\\@127.0.0.1/", "https://a b/", "https://x\n/"]
+)
 async def test_a_malformed_address_is_refused_before_it_is_parsed(url, tmp_path):
     with pytest.raises(AddressRefused):
         await Transport(AddressPolicy(), Cache(tmp_path)).get(url)
@@ -113,7 +115,9 @@ async def test_what_was_checked_is_what_is_connected_to(world, tmp_path):
     assert world.requests == []
 
 
-@pytest.mark.parametrize("target", ["http://169.254.169.254/latest/", "https://[::1]/", "file:///etc/passwd", "//10.0.0.1/"])
+@pytest.mark.parametrize(
+    "target", ["http://169.254.169.254/latest/", "https://[::1]/", "file:///etc/passwd", "//10.0.0.1/"]
+)
 async def test_a_redirect_to_a_private_address_is_not_followed(hub, world, target):
     world.redirects["/.well-known/agent-skills/index.json"] = target
     with pytest.raises(AddressRefused):

@@ -11,14 +11,14 @@ import zipfile
 import zlib
 
 import pytest
-
 from hermes_skillhub.archives import unpack
 from hermes_skillhub.bundles import FILES_AT_MOST, checked_files, content_hash, file_hashes, front_matter, path_fault
 from hermes_skillhub.errors import BundleRefused
 from hermes_skillhub.protocol import BundleFile
 
 HOSTILE = [
-    "", "/etc/passwd", "../x", "a/../../x", "a/..", "..", ".", "./x", "a//b", "a/", "C:/x", "c:x", "\\\\host\\x", "a\\b",
+    "", "/etc/passwd", "../x", "a/../../x", "a/..", "..", ".", "./x", "a//b", "a/", "C:/x", "c:x", "\\\\host\\x",
+    "a\\b",
     "a\x00b", "a\nb", "a\u202eb", "a\u200bb", "\ufeffa", "a:stream", "con", "NUL.txt", "a/COM1", "lpt9.md", "a ", "a.",
     " a", "x/" * 20 + "y", "n" * 300, "a?b", "a*b", ".git/config", "x/.git/hooks/pre-commit", ".hub/lock.json",
     "\ud800", "s\u0441ript.sh", "a|b", "..\u2215x", "~\u0000",
@@ -79,9 +79,17 @@ def test_too_much_is_refused():
 
 @pytest.mark.parametrize(
     "head",
-    [b"no head", b"---\nname: x\n---\n", b"---\n- a\n---\n", b"---\n{\n---\n", b"---\ndescription: \n---\n", b"\xff\xfe",
-     b"---\na: &a [x]\nb: &b [*a, *a]\ndescription: [*b, *b]\n---\n", b"---\ndescription: !!python/object:os.system x\n---\n"],
-)  # fmt: skip
+    [
+        b"no head",
+        b"---\nname: x\n---\n",
+        b"---\n- a\n---\n",
+        b"---\n{\n---\n",
+        b"---\ndescription: \n---\n",
+        b"\xff\xfe",
+        b"---\na: &a [x]\nb: &b [*a, *a]\ndescription: [*b, *b]\n---\n",
+        b"---\ndescription: !!python/object:os.system x\n---\n",
+    ],
+)
 def test_a_skill_without_a_usable_head_is_refused(head):
     with pytest.raises(BundleRefused):
         front_matter([BundleFile("SKILL.md", head)])
@@ -174,9 +182,7 @@ def test_a_tar_archive_is_read(tmp_path):
     assert [(file.path, file.executable) for file in found] == [("SKILL.md", False), ("run.sh", True)]
 
 
-@pytest.mark.parametrize(
-    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE]
-)
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])
 def test_links_and_devices_in_a_tar_archive_are_refused(kind):
     info = tarfile.TarInfo("l")
     info.type, info.linkname = kind, "/etc/passwd"
@@ -189,7 +195,10 @@ def test_a_tar_bomb_is_not_unpacked():
         unpack(gzip.compress(_tar((tarfile.TarInfo("SKILL.md"), b"\0" * (32 << 20)), mode="w")))
 
 
-@pytest.mark.parametrize("data", [b"", b"PK", b"PK\x03\x04garbage", b"\x1f\x8b", b"<html>", zlib.compress(b"x"), b"\x1f\x8b\x08\0" + b"x" * 40])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"PK", b"PK\x03\x04garbage", b"\x1f\x8b", b"<html>", zlib.compress(b"x"), b"\x1f\x8b\x08\0" + b"x" * 40],
+)
 def test_what_is_no_archive_is_refused(data):
     with pytest.raises(BundleRefused):
         unpack(data)

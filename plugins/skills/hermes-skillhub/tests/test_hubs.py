@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-
-from hermes_host.errors import NotFound
 from hermes_skillhub.errors import BundleRefused, HubUnavailable, TooManyRequests
 from hermes_skillhub.proposals import Consent
+
+from hermes_host.errors import NotFound
 
 
 async def install(hub, reference, **consent):

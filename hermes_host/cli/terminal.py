@@ -63,7 +63,7 @@ def list_terminals(host: Host, as_json: bool) -> None:
         print_table(("", "terminal", "features", "where commands run"), rows)
 
 
-@terminal.command("use", epilog="\b\nExamples:\n  hermes terminal use local\n  hermes terminal use docker")
+@terminal.command("use", epilog="\b\nExamples:\n  hermes terminal use local\n  hermes terminal use far-away")
 @click.argument("name")
 @pass_host
 def use(host: Host, name: str) -> None:

@@ -109,8 +109,9 @@ class Snapshots:
             told.cancel()
         if taken.skipped:
             self._say(session, f"{taken.skipped} unreadable files of {workspace} are in no snapshot.", "warning")
-        if taken.new:
-            session.record(RECORD, {"workspace": os.fsencode(workspace).decode("utf-8", "replace")})
+        last = {"workspace": os.fsencode(workspace).decode("utf-8", "replace")}
+        if session.recorded(RECORD) != last:
+            session.record(RECORD, last)
         if taken.collect:
             self._context.spawn(in_thread(store, store.collect), name="deleting old snapshots")
         return ""

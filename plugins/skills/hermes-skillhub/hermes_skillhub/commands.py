@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +12,7 @@ from hermes_host.cli.listing import count, json_option, print_json, print_table
 from hermes_host.errors import HermesError
 from hermes_host.visible import one_line, visible
 from hermes_skillhub.commands_find import browse, hub_of, inspect, search, tap, tell
+from hermes_skillhub.commands_share import dangerous_option, publish, snapshot, yes_option
 from hermes_skillhub.deciding import Wishes, decide, person_at_terminal
 from hermes_skillhub.inventory import inventory
 from hermes_skillhub.maintenance import audit as audit_skills
@@ -20,7 +20,6 @@ from hermes_skillhub.maintenance import check as check_skills
 from hermes_skillhub.maintenance import entries
 from hermes_skillhub.maintenance import uninstall as uninstall_skill
 from hermes_skillhub.panel import finding_lines
-from hermes_skillhub.snapshots import export_snapshot, prepare_pinned, read_snapshot
 
 if TYPE_CHECKING:
     from hermes_host.host import Host
@@ -29,12 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["skills"]
 
-yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask. Policy is kept all the same.")
 discard_option = click.option(
     "--discard-edits", is_flag=True, help="Also where you edited it; its history keeps yours."
-)
-dangerous_option = click.option(
-    "--accept-dangerous", is_flag=True, help="Where the scan says dangerous: ask for the skill's name on the terminal."
 )
 
 
@@ -81,34 +76,39 @@ def install(
 @click.command("list", epilog="Example: hermes skills list --source hub --json")
 @click.option(
     "--source",
-    type=click.Choice(["all", "hub", "builtin", "local"]),
     default="all",
+    metavar="NAME",
     show_default=True,
-    help="Of which.",
+    help="all, hub, builtin, local, or where they come from.",
 )
+@click.option("--platform", default="cli", show_default=True, metavar="NAME", help="The surface.")
 @json_option
 @pass_host
-def list_skills(host: Host, source: str, as_json: bool) -> None:
+def list_skills(host: Host, source: str, platform: str, as_json: bool) -> None:
     """List the skills you have, and where they are from."""
 
     async def work() -> None:
-        found = inventory(await hub_of(host), source)
+        found = await inventory(await hub_of(host), source, platform)
         if as_json:
             print_json(found)
-        elif not found:
-            click.echo("There are none. `hermes skills search WORDS` finds some.")
-        else:
+            return
+        if found.skills:
             rows = [
                 (
                     item.name,
-                    item.category or "-",
-                    item.kind,
-                    item.trust or "-",
-                    one_line(item.source or item.description, 120),
+                    item.category,
+                    item.source,
+                    item.trust,
+                    "hidden" if item.hidden else "on",
+                    one_line(item.description, 120),
                 )
-                for item in found
+                for item in found.skills
             ]
-            print_table(("skill", "category", "kind", "trust", "from, or what it does"), rows)
+            print_table(("skill", "category", "source", "trust", "state", "description"), rows)
+            click.echo("")
+        click.echo(f"{count(len(found.skills), 'skill')}. `hermes skills search WORDS` finds more.")
+        for problem in found.problems:
+            tell(f"hermes: {problem.line()}")
 
     run_async(host, work)
 
@@ -250,117 +250,17 @@ def uninstall(host: Host, name: str, discard_edits: bool, yes: bool) -> None:
     run_async(host, work)
 
 
-@click.command(epilog="Example: hermes skills publish ~/.hermes/skills/my-skill --repo owner/skills")
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--to", "target", type=click.Choice(["github", "clawhub"]), default="github", show_default=True)
-@click.option("--repo", default="", metavar="OWNER/REPO[/FOLDER]", help="Where to propose it.")
-@click.option("--force", is_flag=True, help="Also where the scan is cautious.")
-@yes_option
-@json_option
-@pass_host
-def publish(host: Host, folder: Path, target: str, repo: str, force: bool, yes: bool, as_json: bool) -> None:
-    """Propose a skill of yours to a repository on GitHub: a fork, a branch and a pull request."""
-    from hermes_skillhub.github import split_reference
-    from hermes_skillhub.publishing import draft
-    from hermes_skillhub.publishing import publish as publish_skill
-
-    if target == "clawhub":
-        raise HermesError("ClawHub is not published to from here.", remedy="Use its own program: clawhub publish.")
-    where = split_reference(repo) if repo else None
-    if where is None:
-        raise HermesError("Say where to: --repo owner/repo, or owner/repo/folder.")
-
-    here = folder.resolve()
-
-    async def work() -> None:
-        from hermes_skillhub.connections import Connections
-
-        hub = await hub_of(host)
-        skill = draft(hub, here)
-        if skill.report.verdict != "safe" and not force:
-            raise HermesError(
-                f"The scan found: {skill.report.summary}", remedy="Correct it, or publish all the same with --force."
-            )
-        if not yes:
-            person = person_at_terminal()
-            files = "\n".join(f"  {visible(file.path)}" for file in skill.files)
-            shown = f"{skill.name}: {one_line(skill.head.description, 200)}\n{files}"
-            if person is None:
-                raise HermesError("There is nobody to ask.", remedy="Add --yes to publish unasked.")
-            if not await person.confirm(shown, f"Publish these files in {where[0]}, for all to see?"):
-                raise HermesError("Nothing was published.")
-        github = (await host.services.get(Connections)).github
-        made = await publish_skill(github, skill, where[0], where[1] or "skills", tell)
-        if as_json:
-            print_json(made)
-            return
-        click.echo(f"Proposed: {visible(made.url)}")
-
-    run_async(host, work)
+@click.group(invoke_without_command=True, epilog="Example: hermes skills search pdf")
+@click.pass_context
+def skills(ctx: click.Context) -> None:
+    """Find, install, list, write and publish skills. Without a command: list them."""
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(list_skills, source="all", platform="cli", as_json=False)
 
 
-@click.group(epilog="Example: hermes skills snapshot export skills.json")
-def snapshot() -> None:
-    """Write down which skills are installed, and install the same elsewhere."""
-
-
-@snapshot.command("export", epilog="Example: hermes skills snapshot export skills.json")
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@pass_host
-def snapshot_export(host: Host, file: Path) -> None:
-    """Write the skills from hubs, with their versions, and your taps."""
-
-    async def work() -> None:
-        number = export_snapshot(await hub_of(host), file)
-        click.echo(f"{count(number, 'skill')} written to {file}.")
-
-    run_async(host, work)
-
-
-@snapshot.command("import", epilog="Example: hermes skills snapshot import skills.json --yes")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--force", is_flag=True, help="Also where the scan is cautious.")
-@dangerous_option
-@yes_option
-@pass_host
-def snapshot_import(host: Host, file: Path, force: bool, accept_dangerous: bool, yes: bool) -> int:
-    """Install what a snapshot names, in the versions it names where they lie on GitHub."""
-    wishes = Wishes(yes=yes, force=force, accept_dangerous=accept_dangerous)
-
-    async def work() -> int:
-        hub = await hub_of(host)
-        skills, taps = read_snapshot(file)
-        for name, folder in taps:
-            hub.add_tap(name, folder)
-        failed = 0
-        for pinned in skills:
-            if pinned.name in hub.storage.installed():
-                click.echo(f"{visible(pinned.name)}: installed already")
-                continue
-            try:
-                proposal = await prepare_pinned(hub, pinned, tell)
-                await decide(hub, proposal, person_at_terminal(), wishes)
-                click.echo(f"{pinned.name}: installed")
-            except HermesError as error:
-                failed += 1
-                tell(f"{pinned.name}: {error}")
-        return 1 if failed else 0
-
-    return run_async(host, work)
-
-
-def _merged() -> click.Group:
-    """The library's group with our commands added; where both have one, ours knows hubs."""
-    import copy
-
-    merged = copy.copy(skills_of_the_library)
-    ours = (
-        *(search, browse, inspect, install, list_skills, check, update),
-        *(audit, uninstall, publish, snapshot, tap),
-    )
-    merged.commands = {**merged.commands, **{str(command.name): command for command in ours}}
-    return merged
-
-
-skills = _merged()
-"""The group behind `hermes skills`."""
+# What hermes-skills has stays; where both have a command, the one here knows hubs as well.
+for _command in (
+    *skills_of_the_library.commands.values(),
+    *(search, browse, inspect, install, list_skills, check, update, audit, uninstall, publish, snapshot, tap),
+):
+    skills.add_command(_command)

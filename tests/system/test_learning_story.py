@@ -1,8 +1,8 @@
 """What is learnt in one conversation is there in the next, over several processes, also when they are killed.
 
 Real processes with every installed plugin, a real model server, real files. A preference told in the first
-conversation is in the prompt of the second; hard work ends in a skill that is valid, is used in the next one, corrected,
-and patched with its history kept; a question about last week is answered from that conversation.
+conversation is in the prompt of the second; hard work ends in a skill that is valid, is used in the next one,
+corrected, and patched with its history kept; a question about last week is answered from that conversation.
 """
 
 from __future__ import annotations
@@ -302,18 +302,20 @@ def released(results: list[str]) -> Any:
     return "Released."
 
 
+def searched(results: list[str]) -> Any:
+    if any("PostgreSQL" in result for result in results):
+        return "It was PostgreSQL."
+    return call("session_search", query="database") if len(results) < 6 else "I do not know."
+
+
 PLAYED: dict[str, Callable[[list[str]], Any]] = {
     PREFERENCE: lambda results: "Gladly, Sam.",
     QUESTION: lambda results: "384,400 km.",
     WORK: released,
     AGAIN: lambda results: "Released." if results else call("skill_view", name="release-site"),
     CORRECTION: lambda results: "You are right.",
-    LAST_WEEK: lambda results: answer_last_week(results) if results else call("session_search", query="database"),
+    LAST_WEEK: searched,
 }
-
-
-def answer_last_week(results: list[str]) -> str:
-    return "It was PostgreSQL." if "PostgreSQL" in results[-1] else "I do not know."
 
 
 def review(messages: list[dict[str, Any]], tools: set[str]) -> Any:

@@ -47,7 +47,7 @@ def review_prompt(kinds: Collection[Kind], troubles: Sequence[Trouble] = (), don
         pieces.append(_SKILLS)
         pieces.extend(_pointed(trouble) for trouble in troubles)
     if done:
-        listed = "\n".join(f"- {each}" for each in done)
+        listed = "\n".join(f"- {_quoted(each)}" for each in done)
         pieces.append(f"An earlier review was cut off after it had done this; do not do it again:\n{listed}")
     pieces.append(_CLOSING)
     return "\n\n".join(pieces)
@@ -58,11 +58,16 @@ def _pointed(trouble: Trouble) -> str:
     if trouble.failures:
         seen.append(f"{trouble.failures} calls failed after it was opened")
     if trouble.correction:
-        seen.append(f'the user then said: "{trouble.correction}"')
+        seen.append(f'the user then said: "{_quoted(trouble.correction)}"')
     return (
         f"The skill {trouble.skill!r} was in use here, and {', and '.join(seen)}. Read it. If it is wrong, outdated or "
         "silent about this, patch it so that the next use goes well. If it is not to blame, leave it as it is."
     )
+
+
+def _quoted(text: str) -> str:
+    """Words said before, in which nothing may be taken for a reference to a file or a page that is to be attached."""
+    return text.replace("@", "(at)")
 
 
 def merge_prompt(keep: str, other: str) -> str:

@@ -112,3 +112,26 @@ async def test_without_a_setting_it_is_the_conversations_own(world):
     await world.session.use_model("scripted:large")
     await world.talk(10)
     assert {request.model for request in world.model.asked} == {"large"}
+
+
+async def test_its_cost_is_its_own_in_the_ledger(world, kit):
+    from hermes_host.services import Accounts
+
+    await world.open("accounting")
+    world.model.reviews = [kit.remembering("Likes tea."), "Done."]
+    await world.talk(10)
+    (review,) = world.reviews()
+    accounts = await world.host.services.get(Accounts)
+    assert accounts.of_session(review.id).calls == 2
+    assert accounts.of_session(world.session.id).calls == 10
+
+
+async def test_a_reference_in_a_quoted_correction_attaches_nothing(world, kit):
+    (world.home / "plan.txt").write_text("THE PLAN", encoding="utf-8")
+    await world.open("context")
+    world.model.turns = [kit.calling("skill_view", name="deploy"), "Done."]
+    await world.say("Deploy it.")
+    await world.say(f"No, that's wrong, see @file:{world.home / 'plan.txt'}")
+    prompt = world.model.asked[0].messages[-1]
+    assert "that's wrong, see (at)file:" in prompt.text
+    assert "THE PLAN" not in prompt.text

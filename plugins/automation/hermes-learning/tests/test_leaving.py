@@ -161,3 +161,26 @@ async def test_leaving_waits_for_a_review_that_is_under_way_and_makes_no_second_
     await world.session.close()
     assert world.notebook.entries == [["memory", "user", "Likes tea."]]
     assert len({request.session_id for request in world.model.asked}) == 1
+
+
+async def test_compressing_has_the_conversation_reviewed_and_the_prompt_made_anew(world, kit):
+    from hermes_host.cli.slash import find, run
+    from hermes_host.frontends import SlashCall
+    from hermes_host.messages import Text, ToolResult, assistant_message, tool_message, user_message
+
+    await world.open("compress")
+    await world.say("Hello.")
+    for number in range(20):
+        call = kit.call("work")
+        result = ToolResult(call_id=call.id, name="work", content=(Text(text="long " * 400),))
+        for message in (user_message(f"Part {number}."), assistant_message(call), tool_message(result)):
+            world.session.append(message, "before")
+        world.session.append(assistant_message("Fine."), "before")
+    world.model.reviews = [kit.remembering("Likes tea."), "Nothing to save."]
+    command = await find(world.host, world.session, "compress")
+    arguments = SlashCall(name="compress", arguments="", host=world.host, session=world.session)
+    assert "tokens" in await run(command, arguments)
+    await world.settle()
+    assert world.notebook.entries == [["memory", "user", "Likes tea."]]
+    assert world.told == ["💾 User profile updated"]
+    assert len(world.session.messages) == 82

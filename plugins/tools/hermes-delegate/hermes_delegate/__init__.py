@@ -1,0 +1,1 @@
+"""Subagents: tasks given to conversations of their own."""

@@ -24,12 +24,17 @@ _LIMIT = 8.0
 
 async def service(context: PluginContext) -> Iterable[CheckResult]:
     """Is it configured, does it answer, and does anything wait?"""
-    access = await context.services.get(Access)
+    # A connection of its own: `hermes doctor` gives each check an event loop of its own.
+    access = Access(context)
     configuration = access.configuration
     if not configuration.active:
         status = "error" if configuration.problem else "ok"
         return [CheckResult(name="honcho", status=status, detail=configuration.reason)]  # type: ignore[arg-type]
-    return [await _answers(access), *await _queue(context, configuration), *_modes(configuration)]
+    try:
+        answers = await _answers(access)
+    finally:
+        await access.aclose()
+    return [answers, *await _queue(context, configuration), *_modes(configuration)]
 
 
 async def _answers(access: Access) -> CheckResult:

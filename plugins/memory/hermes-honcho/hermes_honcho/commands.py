@@ -91,7 +91,9 @@ def _print_facts(facts: dict[str, Any]) -> None:
     for name, value in facts.items():
         if name in ("active", "reason", "answers", "fault") or value in (None, "", []):
             continue
-        shown = moment(value) if name == "oldest_unsent" else {True: "yes", False: "no"}.get(value, value)
+        shown = ("yes" if value else "no") if isinstance(value, bool) else value
+        if name == "oldest_unsent":
+            shown = moment(value)
         click.echo(f"  {name.replace('_', ' ')}: {shown}")
 
 

@@ -34,7 +34,7 @@ STATE = "honcho.session"
 
 _FETCH = "honcho.fetch"
 _TURNS = "honcho.turns"
-_EXIT_LIMIT = 8.0
+_OBSERVING = "honcho.observing"
 
 
 async def connect(context: PluginContext, spec: MemorySpec) -> HonchoMemory:
@@ -133,11 +133,20 @@ class HonchoMemory:
         configuration = self._access.configuration
         if not configuration.active:
             return
+        observing: set[asyncio.Task[Any] | None] = session.memory.setdefault(_OBSERVING, set())
+        task = asyncio.current_task()
+        observing.add(task)
+        try:
+            await self._observe(exchange, session)
+        finally:
+            observing.discard(task)
+
+    async def _observe(self, exchange: Exchange, session: SessionContext) -> None:
         if self._recalls(session):
             # First, and without waiting for anything: the next message may come at once.
             self._fetch(exchange, session)
         self._begin()
-        if configuration.save_messages and session.source not in SILENT_SOURCES:
+        if self._access.configuration.save_messages and session.source not in SILENT_SOURCES:
             await self._keep(exchange, session, await conversation_names(self._access, session))
 
     async def _keep(self, exchange: Exchange, session: SessionContext, names: Names) -> None:
@@ -155,7 +164,7 @@ class HonchoMemory:
             return
         self._sender.wake()
         if frequency == "turn":
-            await self._sender.finish(_EXIT_LIMIT)
+            await self._sender.finish(self._access.configuration.section.exit_wait)
 
     def _fetch(self, exchange: Exchange, session: SessionContext) -> None:
         said = next((message.said for message in exchange.messages if message.role == "user"), "").strip()
@@ -220,7 +229,7 @@ class HonchoMemory:
         if not configuration.active:
             return
         if reason != "compaction":
-            await self._stop_fetching(session)
+            await self._settle(session)
         if not self._outbox.path.exists():
             return
         names = await conversation_names(self._access, session)
@@ -228,9 +237,14 @@ class HonchoMemory:
         if reason == "compaction":
             self._sender.wake()
         elif (await asyncio.to_thread(self._outbox.waiting)).unsent:
-            await self._sender.finish(_EXIT_LIMIT)
+            await self._sender.finish(self._access.configuration.section.exit_wait)
 
-    async def _stop_fetching(self, session: SessionContext) -> None:
+    async def _settle(self, session: SessionContext) -> None:
+        """Let what is told of the last turn come into the queue, and give up what nobody will read."""
+        await asyncio.sleep(0)  # what was begun just before has then begun
+        observing = {task for task in session.memory.get(_OBSERVING, ()) if task is not asyncio.current_task()}
+        if observing:
+            await asyncio.wait(observing, timeout=self._access.configuration.section.exit_wait)
         fetch: asyncio.Task[str] | None = session.memory.pop(_FETCH, None)
         if fetch is not None:
             fetch.cancel()

@@ -23,6 +23,9 @@ class HonchoSection(msgspec.Struct, frozen=True, kw_only=True):
     prompt_wait: Annotated[
         float, Meta(description="Seconds the first message of a conversation waits for Honcho.", ge=0, le=4.5)
     ] = 3.0
+    exit_wait: Annotated[
+        float, Meta(description="Seconds the end of a conversation waits for what is still to be sent.", ge=0, le=20)
+    ] = 5.0
     timeout: Annotated[float, Meta(description="Seconds for one request to Honcho.", gt=0, le=300)] = 30.0
     peers: Annotated[
         dict[str, str],

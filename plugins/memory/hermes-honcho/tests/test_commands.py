@@ -77,6 +77,8 @@ def test_status_says_what_holds_and_whether_honcho_answers(hermes: Run, server: 
     configure(sessionStrategy="per-directory")
     on = told(hermes("honcho", "status", "--json"))
     assert (on["active"], on["answers"], on["user_peer"], on["session_here"]) == (True, True, "alice", "project")
+    plain = hermes("honcho", "status").stdout
+    assert "Honcho answers." in plain and "unsent: 0" in plain and "key: yes" in plain
     server.key = "other"
     bad = hermes("honcho", "status")
     assert bad.returncode == 1 and "does not accept the key" in bad.stdout
@@ -173,6 +175,14 @@ def test_without_configuration_commands_say_what_to_do(hermes: Run, home: Path) 
         run = hermes("honcho", *arguments)
         assert run.returncode == 1 and "hermes honcho setup" in run.stderr, arguments
         assert "Traceback" not in run.stderr
+
+
+def test_the_doctor_asks_honcho(hermes: Run, configure: Any, server: HonchoServer) -> None:
+    assert "not configured" in hermes("doctor", "--json").stdout
+    configure()
+    checks = json.loads(hermes("doctor", "--json").stdout)
+    assert f"{server.url} answers" in json.dumps(checks)
+    assert server.asked("workspaces")
 
 
 async def test_the_check_says_whether_honcho_answers_and_what_waits(

@@ -284,6 +284,16 @@ async def test_the_end_does_not_wait_for_what_was_being_fetched(
     release.set()
 
 
+async def test_a_turn_that_is_being_told_when_the_conversation_ends_is_sent(
+    memory: Any, server: HonchoServer, turn: Any, conversation: Any
+) -> None:
+    live = await memory()
+    session = conversation()
+    told = asyncio.create_task(live.observe(turn(), session))
+    await live.flush((), session, "exit")
+    assert told.done() and len(server.said("hermes")) == 2
+
+
 async def test_local_files_are_offered_once_and_not_sent(
     memory: Any, server: HonchoServer, home: Any, tmp_path: Any
 ) -> None:

@@ -7,6 +7,7 @@ without looking whether it has arrived. The queue does that (see `hermes_honcho.
 from __future__ import annotations
 
 import asyncio
+import functools
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -16,8 +17,10 @@ from hermes_honcho.names import plain_name
 from hermes_host.errors import HermesError, PluginUnavailable
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator, Coroutine, Sequence
 
+    import httpx
     from honcho import Honcho  # type: ignore[import-untyped]
 
     from hermes_honcho.configuration import Level
@@ -239,17 +242,27 @@ class Access:
 class _Connection:
     """The SDK's client with the connections it uses, which it has no public way to close."""
 
-    def __init__(self, honcho: Honcho, connections: Any) -> None:
+    def __init__(self, honcho: Honcho, unused: httpx.Client, used: httpx.AsyncClient) -> None:
         self.honcho = honcho
-        self._connections = connections
+        self._unused = unused
+        self._used = used
 
     async def close(self) -> None:
-        await self._connections.close()
-        await asyncio.to_thread(self.honcho._http.close)
+        self._unused.close()
+        await self._used.aclose()
+
+
+@functools.cache
+def _certificates() -> ssl.SSLContext:
+    """Made once: it takes longer than everything else here."""
+    import httpx
+
+    return httpx.create_ssl_context()
 
 
 def _connect(configuration: Configuration) -> _Connection:
     try:
+        import httpx
         from honcho import Honcho
         from honcho.http import AsyncHonchoHTTPClient
     except ImportError as error:
@@ -262,13 +275,14 @@ def _connect(configuration: Configuration) -> _Connection:
         "max_retries": 0,
         "default_headers": {"X-Honcho-Host": "hermes-host"},
     }
+    unused, used = httpx.Client(verify=_certificates()), httpx.AsyncClient(verify=_certificates())
     honcho = Honcho(
         **options,
         workspace_id=plain_name(configuration.workspace),
         environment=None if configuration.base_url else configuration.environment,
         base_url=configuration.base_url or None,
+        http_client=unused,
     )
     # Made here, not by the SDK at the first request, so that it can be closed.
-    connections = AsyncHonchoHTTPClient(base_url=honcho.base_url, **options)
-    honcho._async_http = connections
-    return _Connection(honcho, connections)
+    honcho._async_http = AsyncHonchoHTTPClient(base_url=honcho.base_url, http_client=used, **options)
+    return _Connection(honcho, unused, used)

@@ -1,4 +1,4 @@
-"""`python -m bench [startup turn steps streaming prefix middleware compaction] [--runs N] [--json]`"""
+"""`python -m bench [startup turn steps streaming prefix sessions middleware compaction] [--runs N] [--json]`"""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 
-from bench import compaction, middleware, prefix, startup, steps, streaming, turn
+from bench import compaction, middleware, prefix, sessions, startup, steps, streaming, turn
 from bench.measure import Row
 
 GROUPS: dict[str, Callable[[int], list[Row]]] = {
@@ -18,6 +18,7 @@ GROUPS: dict[str, Callable[[int], list[Row]]] = {
     "steps": steps.measure,
     "streaming": streaming.measure,
     "prefix": prefix.measure,
+    "sessions": sessions.measure,
     "middleware": middleware.measure,
     "compaction": compaction.measure,
 }

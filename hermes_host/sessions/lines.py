@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from hermes_host.errors import SessionError
-from hermes_host.messages import decode_message, encode_message
+from hermes_host.messages import ToolResult, Unknown, decode_message, encode_message
 from hermes_host.records import SessionInfo, SessionRecord
 
 if TYPE_CHECKING:
@@ -127,6 +127,8 @@ def encode_record(record: SessionRecord) -> bytes:
     """One line without its newline. Raises `SessionError` for a record that cannot be JSON."""
     if record.name == UNKNOWN_RECORD:
         return _encode(record.data, record)
+    if _is_plain(record):
+        return _encode(record, record)
     fields: dict[str, Any] = {"kind": record.kind, "id": record.id, "time": record.time}
     for name in ("turn_id", "call_id", "outcome", "usage", "name"):
         value = getattr(record, name)
@@ -143,7 +145,21 @@ def encode_record(record: SessionRecord) -> bytes:
     return _encode(fields, record)
 
 
-def _encode(fields: dict[str, Any], record: SessionRecord) -> bytes:
+def _is_plain(record: SessionRecord) -> bool:
+    """Whether the record can be written as it stands: nothing in it came from a newer host."""
+    message = record.message
+    if UNKNOWN_KEYS in record.data or (message is not None and UNKNOWN_KEYS in message.meta):
+        return False
+    return message is None or all(map(_is_plain_part, message.parts))
+
+
+def _is_plain_part(part: Any) -> bool:
+    if type(part) is Unknown or UNKNOWN_KEYS in part.meta:
+        return False
+    return type(part) is not ToolResult or all(map(_is_plain_part, part.content))
+
+
+def _encode(fields: Any, record: SessionRecord) -> bytes:
     try:
         return _encoder.encode(fields)
     except UnicodeEncodeError:

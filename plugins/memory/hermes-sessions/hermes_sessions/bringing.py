@@ -52,7 +52,7 @@ def brought_line(brought: int) -> str:
 
 def announce_brought(brought: int) -> None:
     """Tell people who run a command. A conversation is told by itself, where it cannot disturb the screen."""
-    log.warning("%s", brought_line(brought))
+    log.info("%s", brought_line(brought))
     import click
 
     context = click.get_current_context(silent=True)

@@ -234,7 +234,8 @@ def remove_sessions(database: Database, numbers: Sequence[int]) -> None:
     if not index_path(database.path).exists():
         return
     query = (
-        "SELECT r.number, s.source, r.data FROM records r JOIN sessions s ON s.number = r.session WHERE s.number = ?"
+        "SELECT r.number, s.source, r.data FROM sessions s JOIN session_records r ON r.session = s.number"
+        " WHERE s.number = ?"
     )
     try:
         index = Index(database)

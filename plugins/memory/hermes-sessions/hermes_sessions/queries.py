@@ -50,7 +50,7 @@ class Without(NamedTuple):
 Node = Term | All | Any | Without
 
 _TOKEN = re.compile(r'"([^"]*)(?:"(\*?)|$)|(\S+)')
-_OPERATORS = frozenset({"AND", "OR", "NOT"})
+_OPERATORS = frozenset({"AND", "OR", "NOT", "NEAR"})
 _DEEPEST = 20
 _MOST = 40
 """Words of one question that count: nobody types more, and a pasted page must not cost seconds."""
@@ -70,13 +70,12 @@ def parse(query: str) -> Node | None:
 
 
 def relaxed(query: str) -> Node | None:
-    """The words alone, each for itself, without operators."""
-    words: dict[str, None] = {}
+    """The words alone, each for itself, without operators; phrases in quotes stay."""
+    terms: dict[Term, None] = {}
     for item in _items(query[:10_000]):
         if isinstance(item, Term):
-            words.update(dict.fromkeys(item.words))
-    nodes = [_term((word,)) for word in list(words)[:_MOST] if word]
-    return All(tuple(nodes)) if nodes else None
+            terms.update(dict.fromkeys([item] if item.quoted else map(_term, item.words)))
+    return _joined(All, list(terms)[:_MOST])
 
 
 def _items(query: str) -> Iterator[_Item]:
@@ -109,8 +108,8 @@ def _needs_prefix(words: Sequence[str]) -> bool:
     return len(words[-1]) == 1 and is_spaceless(words[-1])
 
 
-def _term(words: tuple[str, ...]) -> Term:
-    return Term(words, _needs_prefix(words))
+def _term(word: str) -> Term:
+    return Term((word,), _needs_prefix((word,)))
 
 
 def _sensible(items: list[_Item]) -> list[_Item]:
@@ -124,7 +123,7 @@ def _sensible(items: list[_Item]) -> list[_Item]:
         if item.sign in ("AND", "OR") and following == _Mark("NOT") and item.sign == "AND":
             continue  # AND NOT is NOT
         before = bool(found) and (isinstance(found[-1], Term) or found[-1].sign == ")")
-        after = isinstance(following, Term) or following == _Mark("(")
+        after = item.sign != "NEAR" and (isinstance(following, Term) or following == _Mark("("))
         found.append(item if before and after else Term((item.sign.lower(),)))
     return found
 

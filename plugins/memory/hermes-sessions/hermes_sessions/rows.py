@@ -25,6 +25,7 @@ __all__ = [
     "exists",
     "info_of",
     "insert",
+    "remove",
     "restore_lines",
     "taken",
     "update",
@@ -66,7 +67,7 @@ def current(connection: sqlite3.Connection, row: tuple[Any, ...]) -> SessionInfo
     info = info_of(row)
     number, through, lease = row[:3]
     if lease:
-        query = "SELECT data FROM records WHERE session = ? AND number > ? ORDER BY number"
+        query = "SELECT data FROM session_records WHERE session = ? AND number > ?"
         for (data,) in connection.execute(query, (number, through)):
             record = decoded(data)
             if record is not None:
@@ -86,12 +87,14 @@ def insert(connection: sqlite3.Connection, info: SessionInfo, *, lease: str = ""
     return cursor.lastrowid
 
 
-def update(connection: sqlite3.Connection, number: int, lease: str, info: SessionInfo, *, keep: str) -> bool:
-    """Bring a row up to date and leave `keep` as its lease; False when somebody else has the session now."""
+def update(
+    connection: sqlite3.Connection, number: int, lease: str, info: SessionInfo, *, through: int, keep: str
+) -> bool:
+    """Bring a row up to date as of the record `through` and leave `keep` as its lease; False when somebody else has the
+    session now."""
     cursor = connection.execute(
         "UPDATE sessions SET updated = ?, model = ?, ended = ?, messages = ?, preview = ?, usage = ?, lease = ?,"
-        " through = coalesce((SELECT max(number) FROM records WHERE session = ?), 0)"
-        " WHERE number = ? AND lease = ?",
+        " through = ? WHERE number = ? AND lease = ?",
         (
             info.updated,
             info.model,
@@ -100,12 +103,21 @@ def update(connection: sqlite3.Connection, number: int, lease: str, info: Sessio
             info.preview,
             _encoder.encode(info.usage).decode(),
             keep,
-            number,
+            through,
             number,
             lease,
         ),
     )
     return cursor.rowcount == 1
+
+
+def remove(connection: sqlite3.Connection, number: int) -> None:
+    """Take a session and its records out, in the caller's transaction."""
+    connection.execute(
+        "DELETE FROM records WHERE number IN (SELECT number FROM session_records WHERE session = ?)", (number,)
+    )
+    connection.execute("DELETE FROM runs WHERE session = ?", (number,))
+    connection.execute("DELETE FROM sessions WHERE number = ?", (number,))
 
 
 def exists(connection: sqlite3.Connection, session_id: str) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hermes_host.records import SessionInfo
 from hermes_sessions.lines import decoded
-from hermes_sessions.rows import COLUMNS, exists, info_of, restore_lines
+from hermes_sessions.rows import COLUMNS, exists, info_of, remove, restore_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,8 +28,9 @@ def salvage(path: Path, target: sqlite3.Connection, done: Repair) -> None:
     """Put into `target` what the damaged file at `path` has and `target` lacks."""
     try:
         source = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
+        source.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.Error:
-        return
+        return  # not even its table of contents can be read
     with closing(source):
         target.execute("CREATE TEMP TABLE found (number INTEGER PRIMARY KEY, session INTEGER, data BLOB)")
         lost: set[int] = set()
@@ -56,12 +57,12 @@ def _merge(target: sqlite3.Connection, number: int, info: SessionInfo | None, do
         info = _made_up(number, lines[0])
     if exists(target, info.id):
         (present,) = target.execute(
-            "SELECT count(*) FROM records WHERE session = (SELECT number FROM sessions WHERE id = ?)", (info.id,)
+            "SELECT count(*) FROM session_records WHERE session = (SELECT number FROM sessions WHERE id = ?)",
+            (info.id,),
         ).fetchone()
         if len(lines) <= present:
             return
-        target.execute("DELETE FROM records WHERE session = (SELECT number FROM sessions WHERE id = ?)", (info.id,))
-        target.execute("DELETE FROM sessions WHERE id = ?", (info.id,))
+        remove(target, target.execute("SELECT number FROM sessions WHERE id = ?", (info.id,)).fetchone()[0])
         done.from_backup -= 1
     restore_lines(target, info, lines)
     done.saved += 1

@@ -60,7 +60,21 @@ SCHEMA = (
         data BLOB NOT NULL
     )
     """,
-    "CREATE INDEX records_by_session ON records (session)",
+    # Where the records of a session lie: it has the numbers from `start` to the start of the next run. Records of one
+    # session mostly follow each other, so that this costs next to nothing; an index over all of them would be a second
+    # page to write with every record.
+    "CREATE TABLE runs (start INTEGER PRIMARY KEY, session INTEGER NOT NULL)",
+    "CREATE INDEX runs_by_session ON runs (session, start)",
+    """
+    CREATE TRIGGER runs_begin AFTER INSERT ON records
+    WHEN NEW.session IS NOT (SELECT session FROM records WHERE number = NEW.number - 1)
+    BEGIN INSERT INTO runs VALUES (NEW.number, NEW.session); END
+    """,
+    """
+    CREATE VIEW session_records AS SELECT runs.session, records.number, records.data FROM runs CROSS JOIN records
+    WHERE records.number >= runs.start AND records.session = runs.session AND records.number <
+        coalesce((SELECT min(later.start) FROM runs AS later WHERE later.start > runs.start), 9223372036854775807)
+    """,
 )
 
 MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {}

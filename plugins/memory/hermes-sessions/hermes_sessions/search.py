@@ -151,7 +151,7 @@ class Searcher:
     def _numbers(self, hidden: tuple[str, Collection[str]]) -> frozenset[int]:
         """The numbers of the records of a session that have these ids."""
         session_id, ids = hidden
-        query = "SELECT r.number, r.data FROM records r JOIN sessions s ON s.number = r.session WHERE s.id = ?"
+        query = "SELECT number, data FROM session_records WHERE session = (SELECT number FROM sessions WHERE id = ?)"
         with self._database.lock:
             rows = self._database.connection().execute(query, (session_id,)).fetchall()
         wanted = set(ids)

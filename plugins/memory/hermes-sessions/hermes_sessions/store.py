@@ -18,7 +18,19 @@ from hermes_host.stream import Usage
 from hermes_sessions.database import BUSY_SECONDS, Database, explained
 from hermes_sessions.leases import Lease, acquire
 from hermes_sessions.lines import decoded
-from hermes_sessions.rows import COLUMNS, LAST, copy_records, current, exists, info_of, insert, restore_lines, taken
+from hermes_sessions.rows import (
+    COLUMNS,
+    LAST,
+    copy_records,
+    current,
+    exists,
+    info_of,
+    insert,
+    remove,
+    restore_lines,
+    taken,
+    update,
+)
 from hermes_sessions.writer import SqliteSessionWriter
 
 if TYPE_CHECKING:
@@ -89,11 +101,13 @@ class SqliteSessionStore:
             with self._database.writing() as connection:
                 row = self._row(session_id)
                 info = msgspec.structs.replace(current(connection, row), ended="")
-                connection.execute("UPDATE sessions SET lease = ?, ended = '' WHERE number = ?", (lease.token, row[0]))
+                (last,) = connection.execute("SELECT coalesce(max(number), 0) FROM records").fetchone()
+                connection.execute("UPDATE sessions SET lease = ? WHERE number = ?", (lease.token, row[0]))
+                update(connection, row[0], lease.token, info, through=last, keep=lease.token)
         except BaseException:
             lease.release()
             raise
-        return self._writer(row[0], info, lease)
+        return self._writer(row[0], info, lease, last)
 
     def fork(self, session_id: str, *, until: str = "") -> SqliteSessionWriter:
         """A new session with the records up to and including the record `until` (all of them when empty).
@@ -140,7 +154,8 @@ class SqliteSessionStore:
                         info = msgspec.structs.replace(info, id=session_id, title=unique)
                         number = insert(connection, info, lease=lease.token)
                         copy_records(connection, copied, number)
-                        return self._writer(number, info, lease)
+                        (last,) = connection.execute("SELECT coalesce(max(number), 0) FROM records").fetchone()
+                        return self._writer(number, info, lease, last)
             except BaseException:
                 lease.release()
                 raise
@@ -150,9 +165,9 @@ class SqliteSessionStore:
         with explained(self._leases):
             return acquire(self._leases, session_id)
 
-    def _writer(self, number: int, info: SessionInfo, lease: Lease) -> SqliteSessionWriter:
+    def _writer(self, number: int, info: SessionInfo, lease: Lease, through: int) -> SqliteSessionWriter:
         writer = SqliteSessionWriter(
-            self._database, number, info, lease, retitle=self._retitle, on_close=self._writers.discard
+            self._database, number, info, lease, through, retitle=self._retitle, on_close=self._writers.discard
         )
         self._writers.add(writer)
         self._say_what_was_brought()
@@ -185,8 +200,8 @@ class SqliteSessionStore:
 
     def _numbered(self, session_id: str) -> Sequence[tuple[int, SessionRecord | None]]:
         row = self._row(session_id)
-        query = "SELECT number, data FROM records WHERE session = ? ORDER BY number"
-        return [(number, decoded(data)) for number, data in self._rows(query, (row[0],))]
+        query = "SELECT number, data FROM session_records WHERE session = ?"
+        return [(number, decoded(data)) for number, data in sorted(self._rows(query, (row[0],)))]
 
     def find(self, reference: str) -> SessionInfo:
         """By id, unique prefix of an id, or title, in this order; upper and lower case of a title are alike.
@@ -312,11 +327,11 @@ class SqliteSessionStore:
         with self._database.writing(forced=True) as connection:
             (last,) = connection.execute("SELECT coalesce(max(number), 0) FROM records").fetchone()
             for number in going:
-                connection.execute("DELETE FROM records WHERE session = ? AND number != ?", (number, last))
                 # Keeps the highest number taken: the index relies on numbers never being given twice.
-                connection.execute("UPDATE records SET session = 0, data = x'' WHERE session = ?", (number,))
-                connection.execute("DELETE FROM sessions WHERE number = ?", (number,))
-            connection.execute("DELETE FROM records WHERE session = 0 AND number != ?", (last,))
+                connection.execute(
+                    "UPDATE records SET session = 0, data = x'' WHERE number = ? AND session = ?", (last, number)
+                )
+                remove(connection, number)
 
     def close(self) -> None:
         """Close the sessions that this store opened and that are still open, and let go of the files."""

@@ -26,7 +26,7 @@ _BEHIND = 64
 """How many commits the session's row may lie behind while somebody writes to it."""
 
 # The session's row is read, not written: a look at a page that is in memory anyway. A displaced writer adds nothing.
-_APPEND = "INSERT INTO records (session, data) SELECT ?, ? FROM sessions WHERE number = ? AND lease = ?"
+_APPEND = "INSERT INTO records (session, data) VALUES ((SELECT number FROM sessions WHERE number = ? AND lease = ?), ?)"
 
 
 class SqliteSessionWriter:
@@ -38,6 +38,7 @@ class SqliteSessionWriter:
         number: int,
         info: SessionInfo,
         lease: Lease,
+        through: int,
         *,
         retitle: Callable[[int, str, str], str],
         on_close: Callable[[SqliteSessionWriter], None],
@@ -46,6 +47,7 @@ class SqliteSessionWriter:
         self._number = number
         self._info = info
         self._lease = lease
+        self._through = through
         self._retitle = retitle
         self._on_close = on_close
         self._behind = 0
@@ -92,12 +94,15 @@ class SqliteSessionWriter:
                 raise explain(error, database.path) from error
 
     def _insert(self, connection: sqlite3.Connection, line: bytes) -> None:
-        if connection.execute(_APPEND, (self._number, line, self._number, self._lease.token)).rowcount != 1:
-            raise self._displaced()
+        try:
+            cursor = connection.execute(_APPEND, (self._number, self._lease.token, line))
+        except sqlite3.IntegrityError:
+            raise self._displaced() from None  # no session: the row is another's
+        self._through = cursor.lastrowid or self._through
 
-    def _bring_up_to_date(self, connection: sqlite3.Connection, info: SessionInfo, *, release: bool = False) -> None:
+    def _bring_up_to_date(self, connection: sqlite3.Connection, info: SessionInfo) -> None:
         token = self._lease.token
-        if not update(connection, self._number, token, info, keep="" if release else token):
+        if not update(connection, self._number, token, info, through=self._through, keep=token):
             raise self._displaced()
 
     def _displaced(self) -> SessionError:
@@ -135,7 +140,7 @@ class SqliteSessionWriter:
         try:
             with self._database.writing(forced=True) as connection:
                 # Of a session that was taken over nothing is left to bring up to date.
-                update(connection, self._number, self._lease.token, self._info, keep="")
+                update(connection, self._number, self._lease.token, self._info, through=self._through, keep="")
         finally:
             self._lease.release()
             self._on_close(self)

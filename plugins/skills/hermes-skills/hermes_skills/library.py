@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from hermes_host.context import PluginContext
 
-    _Describe = Callable[[Path, str], None]
+    _Describe = Callable[[str, str], None]
 
 __all__ = ["Collection", "Library", "Problem", "Skill", "connect", "skills_folder"]
 
@@ -55,8 +55,8 @@ class Skill(msgspec.Struct, frozen=True, kw_only=True):
     """A skill and where it lies."""
 
     facts: Facts
-    folder: Path
-    """The folder that holds it."""
+    place: str
+    """The absolute path of the folder that holds it."""
     file: str = "SKILL.md"
     """Its main file; another one for a skill that is a single file."""
     category: str = ""
@@ -67,6 +67,11 @@ class Skill(msgspec.Struct, frozen=True, kw_only=True):
     def name(self) -> str:
         """What it is called."""
         return self.facts.name
+
+    @property
+    def folder(self) -> Path:
+        """The folder that holds it."""
+        return Path(self.place)
 
     @property
     def is_local(self) -> bool:
@@ -137,7 +142,7 @@ def skills_folder(home: Path) -> Path:
 
 @dataclass(frozen=True)
 class _Place:
-    folder: Path
+    folder: str  # paths are kept as text: making a Path costs more than looking at the file
     file: str
     category: str
     source: str
@@ -179,7 +184,7 @@ class Library:
                 problems.append(Problem(f"plugin {item.plugin!r}", f"Its skills cannot be listed: {error}"))
                 continue
             for folder in folders:
-                yield _Place(Path(folder.path), "SKILL.md", folder.category, f"{item.plugin}:{item.name}")
+                yield _Place(folder.path.rstrip("/"), "SKILL.md", folder.category, f"{item.plugin}:{item.name}")
 
     def _read(self, collection: Collection, brought: list[_Place]) -> None:
         with self._lock:
@@ -210,11 +215,17 @@ class Library:
         for text in self.settings.external_dirs:
             roots.append((Path(os.path.expandvars(text)).expanduser(), text))  # noqa: PERF401 - reads better than a tuple
         for root, source in roots:
-            root = Path(os.path.realpath(root))
-            yield from _walk(root, (), source, collection, self._describe(collection, fresh, known))
+            yield from _walk(
+                os.path.realpath(root),
+                os.path.realpath(root),
+                (),
+                source,
+                collection,
+                self._describe(collection, fresh, known),
+            )
 
     def _describe(self, collection: Collection, fresh: dict[str, Parsed], known: dict[str, Parsed]) -> _Describe:
-        def describe(folder: Path, category: str) -> None:
+        def describe(folder: str, category: str) -> None:
             parsed = self._parsed(folder, "DESCRIPTION.md", known, fresh)
             if parsed.facts is not None and not parsed.facts.suspicious and category:
                 collection.categories.setdefault(category, parsed.facts.description)
@@ -230,13 +241,13 @@ class Library:
         seen: dict[str, Skill],
     ) -> None:
         parsed = self._parsed(place.folder, place.file, known, fresh)
-        shown = str(place.folder / place.file)
+        shown = f"{place.folder}/{place.file}"
         if parsed.facts is None:
             if parsed.message:
                 collection.problems.append(Problem(shown, parsed.message, parsed.remedy))
             return
         skill = Skill(
-            facts=parsed.facts, folder=place.folder, file=place.file, category=place.category, source=place.source
+            facts=parsed.facts, place=place.folder, file=place.file, category=place.category, source=place.source
         )
         earlier = seen.get(skeleton(skill.name))
         if earlier is not None:
@@ -255,7 +266,7 @@ class Library:
             collection.problems.append(Problem(shown, message, f"Look at it: hermes skills validate {skill.name}"))
         collection.skills.append(skill)
 
-    def _parsed(self, folder: Path, file: str, known: dict[str, Parsed], fresh: dict[str, Parsed]) -> Parsed:
+    def _parsed(self, folder: str, file: str, known: dict[str, Parsed], fresh: dict[str, Parsed]) -> Parsed:
         path = f"{folder}/{file}"
         try:
             status = os.stat(path)
@@ -292,9 +303,10 @@ class Library:
             log.info("the index of skills cannot be kept: %s", error)
 
 
-def _parse(folder: Path, file: str, stamp: tuple[int, int, int]) -> Parsed:
+def _parse(place: str, file: str, stamp: tuple[int, int, int]) -> Parsed:
     from hermes_skills.linked import read_linked
 
+    folder = Path(place)
     try:
         text = read_linked(folder, file, limit=LARGEST_TEXT).decode("utf-8")
         name = folder.name if file in ("SKILL.md", "DESCRIPTION.md") else file.removesuffix(".md")
@@ -308,9 +320,8 @@ def _parse(folder: Path, file: str, stamp: tuple[int, int, int]) -> Parsed:
 
 
 def _walk(
-    root: Path, parts: tuple[str, ...], source: str, collection: Collection, describe: _Describe
+    root: str, folder: str, parts: tuple[str, ...], source: str, collection: Collection, describe: _Describe
 ) -> Iterator[_Place]:
-    folder = root.joinpath(*parts)
     try:
         with os.scandir(folder) as found:
             entries = sorted(found, key=lambda entry: entry.name)
@@ -327,12 +338,12 @@ def _walk(
             continue
         if entry.is_symlink():
             target = os.path.realpath(entry.path)
-            if os.path.isdir(target) and not _within(target, root):
+            if os.path.isdir(target) and os.path.commonpath([target, root]) != root:
                 message = "It is a link that leaves the folder of skills, so it is not followed."
                 collection.problems.append(Problem(entry.path, message, f"Add {target} to skills.external_dirs."))
         elif entry.is_dir():
             if len(parts) < _DEEPEST:
-                yield from _walk(root, (*parts, entry.name), source, collection, describe)
+                yield from _walk(root, entry.path, (*parts, entry.name), source, collection, describe)
         elif source == "local" and len(parts) < 2 and _is_flat(entry):
             yield _Place(folder, entry.name, "/".join(parts), source)
 
@@ -346,7 +357,3 @@ def _is_flat(entry: os.DirEntry[str]) -> bool:
             return file.read(4) == b"---\n"
     except OSError:
         return False
-
-
-def _within(path: str, root: Path) -> bool:
-    return os.path.commonpath([path, root]) == str(root)

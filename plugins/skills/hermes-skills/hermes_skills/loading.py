@@ -70,7 +70,7 @@ async def _consent(
             return
     raise Denied(
         f"The skill {skill.name!r} looks dangerous and was not given to the model: {found}",
-        remedy=f"Look at it: `hermes skills validate {skill.name}`; if it is right, `hermes skills trust {skill.name}`.",
+        remedy=f"See `hermes skills validate {skill.name}`. If it is right: `hermes skills trust {skill.name}`.",
     )
 
 

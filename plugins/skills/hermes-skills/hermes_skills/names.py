@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
 from pathlib import PurePosixPath
 
 from hermes_host.errors import ToolError
@@ -80,8 +81,11 @@ def identifier_fault(name: str) -> str:
     return ""
 
 
+@cache
 def skeleton(name: str) -> str:
     """The same for all names a person would take for the same."""
+    if name.isascii() and name.isprintable():
+        return re.sub(r"[\s_.-]+", "-", name.lower())
     plain = unicodedata.normalize("NFKC", name).casefold().translate(_LOOK_ALIKES)
     return re.sub(r"[\s_.-]+", "-", "".join(char for char in plain if char.isprintable() or char.isspace()))
 

@@ -34,6 +34,8 @@ After hard work that went well, offer to save how it is done as a skill."""
 
 _END = "If none fits, go on without one."
 _WIDTHS = (60, 44, 30)
+_NAMED = (10_000, 12, 6, 0)
+"""How many names of a category are listed where there is no room for descriptions."""
 _CHECKED = "skills.preload_checked"
 
 
@@ -53,16 +55,20 @@ def render(skills: Sequence[Skill], categories: Mapping[str, str], limit: int) -
     for skill in sorted(skills, key=lambda skill: (skill.category, skill.name)):
         groups.setdefault(skill.category or "general", []).append(skill)
     forms = [[line for group in groups.items() for line in _described(group, categories, width)] for width in _WIDTHS]
-    forms.append([f"  {name}: {', '.join(skill.name for skill in group)}" for name, group in groups.items()])
-    forms.append(
-        [f"  {name}: {len(group)} skills; see skills_list(category={name!r})" for name, group in groups.items()]
-    )
+    forms += [[_named(name, group, most) for name, group in groups.items()] for most in _NAMED]
     text = ""
     for lines in forms:
         text = "\n".join([_INTRODUCTION, "", "<available_skills>", *lines, "</available_skills>", "", _END])
         if len(text.encode("utf-8")) <= limit:
             break
     return text
+
+
+def _named(category: str, group: list[Skill], most: int) -> str:
+    names = ", ".join(skill.name for skill in group[:most])
+    if len(group) <= most:
+        return f"  {category}: {names}"
+    return f"  {category}: {names}{', and' if names else ''} {len(group) - most} more in skills_list({category!r})"
 
 
 def _described(group: tuple[str, list[Skill]], categories: Mapping[str, str], width: int) -> list[str]:

@@ -169,8 +169,8 @@ async def test_linked_files_are_listed_and_read(use, make):
     (folder / "references/b.md").symlink_to("a.md")
     _, view = await use("skill_view", {"name": "deploy"})
     assert (
-        '"linked_files":{"references":["references/a.md","references/b.md"],"scripts":["scripts/run.sh"],"assets":["assets/x/logo.bin"]}'
-        in view.content
+        '"linked_files":{"references":["references/a.md","references/b.md"],'
+        '"scripts":["scripts/run.sh"],"assets":["assets/x/logo.bin"]}' in view.content
     )
     assert (await use("skill_view", {"name": "deploy", "file_path": "references/b.md"}))[1].content == "text"
     assert (

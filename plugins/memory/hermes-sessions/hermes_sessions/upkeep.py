@@ -33,21 +33,27 @@ class Upkeep:
         self._context = context
         self._settings = context.section(SessionSettings, "sessions")
         self._told = False
+        self._running: asyncio.Task[None] | None = None
 
     async def observe(self, exchange: Exchange, session: SessionContext) -> None:
-        """Give a title, take what was said into the index, and make the daily backup. Faults are logged."""
-        store = await self._context.services.get(SessionStore)
-        if isinstance(store, SqliteSessionStore) and store.brought and not self._told:
-            from hermes_sessions.bringing import brought_line
+        """Give a title, take what was said into the index, and make the daily backup. Faults are logged.
 
-            self._told = True
-            session.announce(brought_line(store.brought), code="sessions.brought")
+        Returns at once: a conversation that ends now waits for none of it.
+        """
+        store = await self._context.services.get(SessionStore)
+        if isinstance(store, SqliteSessionStore):
+            if store.brought and not self._told:
+                from hermes_sessions.bringing import brought_line
+
+                self._told = True
+                session.announce(brought_line(store.brought), code="sessions.brought")
+            if self._running is None or self._running.done():
+                work = asyncio.to_thread(self._maintain)
+                self._running = self._context.spawn(work, name="upkeep of conversations")
         if self._settings.titles:
             from hermes_sessions.titles import give_title
 
-            await give_title(self._context, exchange, session)
-        if isinstance(store, SqliteSessionStore):
-            await asyncio.to_thread(self._maintain)
+            self._context.spawn(give_title(self._context, exchange, session), name="title")
 
     def _maintain(self) -> None:
         from hermes_sessions.backups import back_up

@@ -51,6 +51,7 @@ async def host(home, vendor):
 async def say(session, text):
     done = finished(await events_of(session.run(text)))
     assert done.outcome == "completed"
+    await session.memories.aclose()
     await session.host.background.settle(10)
 
 

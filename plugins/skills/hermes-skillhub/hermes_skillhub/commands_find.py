@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -14,7 +15,7 @@ from hermes_skillhub.github import split_reference
 from hermes_skillhub.hub import Hub
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from hermes_host.host import Host
     from hermes_skillhub.protocol import SkillListing
@@ -34,6 +35,11 @@ def tell(line: str) -> None:
     click.echo(one_line(line, 200), err=True)
 
 
+def _watching(as_json: bool) -> Callable[[str], None] | None:
+    """Progress for somebody who watches; scripts get none."""
+    return tell if sys.stderr.isatty() and not as_json else None
+
+
 @click.command(epilog="Example: hermes skills search pdf --limit 5")
 @click.argument("query", nargs=-1, required=True)
 @source_option
@@ -46,7 +52,7 @@ def search(host: Host, query: tuple[str, ...], source: str, limit: int, as_json:
 
     async def work() -> None:
         hub = await hub_of(host)
-        found = await hub.hubs.search(words, limit=limit, source=source)
+        found = await hub.hubs.search(words, limit=limit, source=source, progress=_watching(as_json))
         if as_json:
             print_json({"skills": found.listings, "failures": found.failures})
             return
@@ -69,7 +75,7 @@ def browse(host: Host, page: int, size: int, source: str, as_json: bool) -> None
 
     async def work() -> None:
         hub = await hub_of(host)
-        found = await hub.hubs.search("", limit=page * size + 1, source=source)
+        found = await hub.hubs.search("", limit=page * size + 1, source=source, progress=_watching(as_json))
         shown = found.listings[(page - 1) * size : page * size]
         more = len(found.listings) > page * size
         if as_json:

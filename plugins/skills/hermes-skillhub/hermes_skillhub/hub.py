@@ -186,6 +186,9 @@ class Hub:
             trusted=self.settings.trusted,
             reserved=[name for name in self.skills.names() if name != proposal.name],
         )
+        before = proposal.before
+        if before is not None and (before.source, before.identifier) != (proposal.hub, proposal.bundle.identifier):
+            found.append(f"It takes the place of the one from {before.source}:{before.identifier}.")
         if proposal.head.name != proposal.name:
             found.append(f"Its SKILL.md calls it {proposal.head.name!r}; it is installed as {proposal.name!r}.")
         elif proposal.bundle.name != proposal.name:
@@ -194,7 +197,7 @@ class Hub:
 
     def _compare(self, proposal: Proposal, before: Installed) -> None:
         folder = self.storage.folder_of(before)
-        old = {file.path: file.data for file in self.storage.read(folder)} if folder.is_dir() else {}
+        old = {file.path: file.data for file in self.storage.read(folder, strict=False)} if folder.is_dir() else {}
         proposal.local = self.storage.local_state(before)
         proposal.changes = changes_between(old, proposal.files)
         if not proposal.local.clean and not before.verifiable:
@@ -302,7 +305,7 @@ class Hub:
         """Fetch the newest version of an installed skill, from the very place it came from. Raises `HermesError`."""
         resolved = await self._where_from(entry)
         bundle = await self.fetch(resolved, progress)
-        self._same_identity(entry, bundle)
+        self._same_identity(entry, resolved.identifier, bundle)
         return await self.propose(
             resolved.hub.name,
             bundle,
@@ -324,15 +327,15 @@ class Hub:
             raise NotFound(f"{entry.source} does not know what {entry.identifier!r} is.")
         return Resolved(hub, identifier)
 
-    def _same_identity(self, entry: Installed, bundle: SkillBundle) -> None:
+    def _same_identity(self, entry: Installed, identifier: str, bundle: SkillBundle) -> None:
         """A skill never changes hands by an update: not by a rename, a redirect or a new owner's version."""
         moved = ""
         if entry.repository and not same_repository(entry.repository, bundle.origin.repository):
             moved = f"from {entry.repository} to {bundle.origin.repository or 'elsewhere'}"
         elif entry.repository and entry.metadata.get("path", "") != bundle.origin.path:
             moved = f"from {entry.metadata.get('path') or 'the root'} to {bundle.origin.path or 'the root'}"
-        elif not entry.repository and _place(entry.identifier) != _place(bundle.identifier):
-            moved = f"from {entry.identifier} to {bundle.identifier}"
+        elif not entry.repository and _place(identifier) != _place(bundle.identifier):
+            moved = f"from {identifier} to {bundle.identifier}"
         if moved:
             raise InstallRefused(
                 f"{entry.name!r} moved {moved}; it was not updated.",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 from hermes_skills.scan import Finding
 
 from hermes_host.errors import HermesError, NotFound
-from hermes_host.registry import near_names
 from hermes_skillhub.bundles import content_hash
 from hermes_skillhub.errors import InstallRefused
 from hermes_skillhub.lockfile import Installed, add_to_audit_log
@@ -77,8 +77,12 @@ def entries(hub: Hub, names: Sequence[str]) -> list[Installed]:
         return [installed[name] for name in sorted(installed)]
     for name in names:
         if name not in installed:
-            near = near_names(name, installed)
-            hint = f"Did you mean {near}?" if near else "`hermes skills list --source hub` shows what hubs installed."
+            near = get_close_matches(name, installed, n=3)
+            hint = (
+                f"Did you mean {' or '.join(map(repr, near))}?"
+                if near
+                else "`hermes skills list --source hub` shows what hubs installed."
+            )
             raise NotFound(f"No hub installed a skill {name!r}.", remedy=hint)
     return [installed[name] for name in dict.fromkeys(names)]
 
@@ -128,7 +132,8 @@ def _audit(hub: Hub, entry: Installed) -> Audited:
     state = hub.storage.local_state(entry) if folder.is_dir() else LocalState(missing=entry.files)
     report = hub.skills.scan(folder) if folder.is_dir() else None
     verdict = report.verdict if report is not None else "safe"
-    trust = trust_of(Origin(repository=entry.repository), hub.settings.trusted)
+    known = Origin(repository=entry.repository if hub.hubs.owns(entry.source) else "")
+    trust = trust_of(known, hub.settings.trusted)
     warnings = look_alikes(
         entry.name,
         entry.repository,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hermes_host import hookimpl
 from hermes_host.specs import (
@@ -18,8 +18,6 @@ from hermes_host.specs import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from hermes_skillhub.specs import SkillHubSpec
 
 
 @hookimpl
@@ -49,7 +47,7 @@ def hermes_addhooks() -> Iterable[HookSpec]:
 
 
 @hookimpl(optionalhook=True)
-def hermes_skill_hubs() -> Iterable[SkillHubSpec]:
+def hermes_skill_hubs() -> Iterable[Any]:
     from hermes_skillhub.specs import SkillHubSpec
 
     yield SkillHubSpec(

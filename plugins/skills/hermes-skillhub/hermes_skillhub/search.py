@@ -72,11 +72,18 @@ class Hubs:
             return [source]
         return [name for name in known if name not in self._settings.disabled]
 
+    def owns(self, name: str) -> bool:
+        """Whether a hub of that name is there, and this plugin brought it."""
+        return any(
+            contribution.name == name and contribution.plugin == self._context.plugin
+            for contribution in self._context.registry("skill_hubs")
+        )
+
     async def hub(self, name: str) -> NamedHub:
         """A live hub. Raises `HermesError`."""
         contribution = self._context.registry("skill_hubs").get(name)
         part = await self._context.part(contribution)
-        return NamedHub(name, part, contribution.plugin == self._context.plugin)
+        return NamedHub(name, part, self.owns(name))
 
     # ---------------------------------------------------------------------------------------------------- search
 

@@ -310,14 +310,16 @@ class Storage:
             added=tuple(sorted(set(found) - set(known))),
         )
 
-    def read(self, folder: Path) -> tuple[BundleFile, ...]:
-        """The files of a skill that lies on disk. Raises `BundleRefused` where one of them is not a plain file."""
+    def read(self, folder: Path, *, strict: bool = True) -> tuple[BundleFile, ...]:
+        """The files of a skill that lies on disk. What is no plain file is left out, or with `strict` an error."""
         files = []
         for name in sorted(self.files_of(folder)):
             path = folder / name
             mode = path.lstat().st_mode
-            if not stat.S_ISREG(mode):
+            if strict and not stat.S_ISREG(mode):
                 raise BundleRefused(f"{path} is a link or a device.")
+            if not stat.S_ISREG(mode):
+                continue
             files.append(BundleFile(name, path.read_bytes(), bool(mode & 0o111)))
         return tuple(files)
 

@@ -131,3 +131,22 @@ def test_a_plugin_of_somebody_else_adds_a_hub_by_hermes_skill_hubs(host):
 
     host.add_plugin("acme", Acme())
     assert "acme" in host.registry("skill_hubs").names()
+
+
+def test_the_commands_are_imported_without_the_http_library():
+    import subprocess
+    import sys
+
+    code = "import sys, hermes_skillhub.commands; sys.exit('aiohttp' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_this_plugin_brings_its_hook_by_hermes_addhooks(host):
+    assert [name for name in host.registry("skill_hubs").names()] == [
+        "github",
+        "skills-sh",
+        "claude-marketplace",
+        "clawhub",
+        "lobehub",
+        "well-known",
+    ]

@@ -218,3 +218,60 @@ async def test_taps_are_kept_in_the_originals_format(hub, home, world, text):
 
 async def test_the_service_is_there_for_other_plugins(host):
     assert isinstance(await host.services.get(Hub), Hub)
+
+
+@pytest.mark.parametrize(
+    ("source", "identifier"),
+    [
+        ("lobehub", "lobehub/poet"),
+        ("skills-sh", "skills-sh/anthropics/skills/pdf"),
+        ("github", "anthropics/skills/skills/pdf"),
+    ],
+)
+async def test_identifiers_as_the_original_wrote_them_can_be_updated(
+    hub, home, world, anthropic, text, source, identifier
+):
+    world.add_agent("poet", "You write verses.")
+    name = identifier.rpartition("/")[2]
+    (home / "skills" / name).mkdir(parents=True)
+    (home / "skills" / name / "SKILL.md").write_bytes(text(name, "old"))
+    lock = home / "skills/.hub/lock.json"
+    lock.parent.mkdir()
+    entry = {"source": source, "identifier": identifier, "install_path": name, "files": ["SKILL.md"]}
+    lock.write_text(json.dumps({"version": 1, "installed": {name: entry}}), encoding="utf-8")
+    assert [item.status for item in await check(hub, [])] == ["update_available"]
+    updated = await decide(hub, await hub.prepare_update(hub.storage.installed()[name]), None, YES)
+    assert updated.verifiable
+
+
+async def test_a_link_somebody_put_into_a_skill_is_an_edit_and_is_not_followed(
+    hub, home, anthropic, pdf, text, tmp_path
+):
+    secret = tmp_path / "secret"
+    secret.write_text("canary", encoding="utf-8")
+    (home / "skills/pdf/l").symlink_to(secret)
+    newer(anthropic, text)
+    proposal = await hub.prepare_update(pdf)
+    assert proposal.local.added == ("l",)
+    assert "canary" not in str(proposal.changes)
+    await decide(hub, proposal, None, Wishes(yes=True, discard_edits=True))
+    assert not (home / "skills/pdf/l").is_symlink()
+    assert secret.read_text(encoding="utf-8") == "canary"
+
+
+async def test_what_another_plugins_hub_says_of_its_origin_gives_no_trust_later_either(hub, home, pdf):
+    lock = home / "skills/.hub/lock.json"
+    document = json.loads(lock.read_text(encoding="utf-8"))
+    document["installed"]["pdf"]["source"] = "stub"
+    lock.write_text(json.dumps(document), encoding="utf-8")
+    assert (await audit(hub, ["pdf"]))[0].trust == "community"
+
+
+async def test_the_doctor_sees_an_edited_skill(host, hub, home, pdf, text):
+    from hermes_skillhub.checks import installed
+
+    (result,) = await installed(host.context("skillhub"))
+    assert (result.status, result.detail) == ("ok", "1")
+    (home / "skills/pdf/SKILL.md").write_bytes(text("pdf", "mine"))
+    (result,) = await installed(host.context("skillhub"))
+    assert (result.status, result.remedy) == ("warning", "hermes skills audit")

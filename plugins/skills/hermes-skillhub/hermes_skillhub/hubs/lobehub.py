@@ -37,7 +37,8 @@ class LobeHub:
 
     def claims(self, reference: str) -> str:
         """An agent's identifier."""
-        return reference if _ID.fullmatch(reference) else ""
+        identifier = reference.removeprefix("lobehub/")
+        return identifier if _ID.fullmatch(identifier) else ""
 
     async def search(self, query: str, limit: int, report: Callable[[str], None]) -> Sequence[SkillListing]:
         """In the whole index, which is one document."""

@@ -57,7 +57,11 @@ class WellKnown:
 
     def claims(self, reference: str) -> str:
         """Any web address that is not of a hub of its own; `site#name` names a skill of a site."""
-        parts = urlsplit(reference)
+        reference = reference.removeprefix("well-known:")
+        try:
+            parts = urlsplit(reference)
+        except ValueError:
+            return ""
         if parts.scheme not in ("https", "http") or not parts.netloc or _ELSEWHERE.match(reference):
             return ""
         return reference.removesuffix("/SKILL.md").rstrip("/")

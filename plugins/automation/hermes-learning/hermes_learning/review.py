@@ -18,7 +18,7 @@ from hermes_learning.prompts import review_prompt
 from hermes_learning.signals import Trouble
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from hermes_host.agent.session import Session
     from hermes_host.protocols import SessionStore
@@ -142,8 +142,8 @@ class Earlier(msgspec.Struct, frozen=True, kw_only=True):
     calls: tuple[str, ...]
 
 
-def earlier(store: SessionStore, session_id: str, unseen: frozenset[str]) -> Earlier | None:
-    """The latest review of a conversation that was shown records of which no mark tells; None where there is none."""
+def earlier(store: SessionStore, session_id: str, unnoted: Callable[[About], bool]) -> Earlier | None:
+    """The latest review of a conversation that `unnoted` says no mark tells of; None where there is none."""
     for info in store.list(limit=_LOOKED_AT, source=SOURCE):
         if info.parent != session_id:
             continue
@@ -152,7 +152,7 @@ def earlier(store: SessionStore, session_id: str, unseen: frozenset[str]) -> Ear
         except HermesError:
             continue  # deleted meanwhile, or unreadable: then nothing is known of it
         about = about_of(records)
-        if about is None or about.through not in unseen:
+        if about is None or not unnoted(about):
             continue
         said = list(said_by_review(records))
         ended = any(record.kind == "turn_finished" and record.outcome == "completed" for record in records)

@@ -16,7 +16,7 @@ from hermes_learning.review import About, Job, earlier, run
 from hermes_learning.snapshot import snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from hermes_host.context import PluginContext, SessionContext
     from hermes_host.services import Conversations
@@ -79,14 +79,13 @@ class Reviews:
         kinds = experience.owed(debt.kinds, debt.base)
         changed: Sequence[str] = ()
         done: Sequence[str] = ()
-        if debt.attempts:
-            unseen = frozenset(entry.id for entry in experience.unseen(kinds))
-            before = earlier(self._book.store, session_id, unseen)
-            if before is not None and before.finished:
-                self._book.mark(session_id, experience.after(before.about.kinds, before.about.through, before.info.id))
-                return before.changed
-            if before is not None:
-                done = before.calls
+        before = earlier(self._book.store, session_id, _unnoted(experience, kinds)) if debt.attempts else None
+        if before is not None and before.finished:
+            self._book.mark(session_id, experience.after(before.about.kinds, before.about.through, before.info.id))
+            changed, kinds = before.changed, kinds - frozenset(before.about.kinds)
+            experience = self._book.experience(session_id)
+        elif before is not None:
+            done = before.calls
         cut = snapshot(experience.unseen(kinds), self._settings.snapshot)
         if not cut.messages:
             self._debts.settle(session_id)
@@ -98,7 +97,7 @@ class Reviews:
         self._debts.put(session_id, msgspec.structs.replace(debt, attempts=debt.attempts + 1, error=""))
         report = await run(self._conversations, self._job(session_id, experience, debt, kinds, told, done))
         self._book.mark(session_id, experience.after(kinds, cut.through, report.session))
-        return report.changed
+        return [*changed, *report.changed]
 
     def _job(
         self,
@@ -168,3 +167,9 @@ class Reviews:
         except HermesError:
             return True
         return False
+
+
+def _unnoted(experience: Experience, kinds: frozenset[Kind]) -> Callable[[About], bool]:
+    """Says of a review whether it looked at something that the marks do not tell of."""
+    unseen = {kind: {entry.id for entry in experience.since(kind)} for kind in kinds}
+    return lambda about: any(about.through in unseen.get(kind, ()) for kind in about.kinds)

@@ -84,20 +84,23 @@ def failures(message: Message) -> int:
 def troubles(messages: Iterable[Message]) -> list[Trouble]:
     """The skills that were opened before calls failed again and again, or before the user corrected the agent.
 
-    A skill counts until the user's message after the next one: what is corrected later is rarely its fault. One that
-    was changed after it was opened is left out.
+    A skill counts until the answer to the user's next message: what is corrected later is rarely its fault. A message
+    that goes on with a turn that was cut off, or that steers one, belongs to that turn. A skill that was changed after
+    it was opened is left out.
     """
     open_since: dict[str, int] = {}
     found: dict[str, Trouble] = {}
     turn = 0
+    answered = True
     for message in messages:
         if message.role == "user":
-            turn += 1
+            turn += answered
             open_since = {skill: since for skill, since in open_since.items() if turn - since <= 1}
             if corrects(message):
                 for skill in open_since:
                     was = found.get(skill, Trouble(skill, 0, ""))
                     found[skill] = Trouble(skill, was.failures, was.correction or message.said.strip()[:_LOOKED_AT])
+        answered = message.role == "assistant" and not message.tool_calls and not message.incomplete
         for call in message.tool_calls:
             if call.name == SKILL_TOOL and call.arguments:
                 found.pop(str(call.arguments.get("name", "")), None)

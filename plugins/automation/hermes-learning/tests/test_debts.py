@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from hermes_host.testing import events_of
+
 
 @pytest.fixture
 async def owing(world):
@@ -80,8 +82,6 @@ async def test_what_is_reviewed_while_another_process_opens_the_conversation_is_
     hold, asked, release = kit.held(kit.remembering("Likes tea."))
     world.model.reviews = [hold, "Done."]
     await world.open()
-    from hermes_host.testing import events_of
-
     await events_of(world.session.run("Hello."))
     await asyncio.wait_for(asked.wait(), 5)
     other = kit.World(world.home)
@@ -132,3 +132,20 @@ async def test_a_conversation_whose_model_is_gone_is_reviewed_by_the_one_of_now(
     await world.open()
     await world.say("Hello.")
     assert world.notebook.entries == [["memory", "user", "Likes tea."]]
+
+
+async def test_a_review_that_was_noted_is_not_taken_for_one_that_was_cut_off(world, kit):
+    world.overrides = {"memory.nudge_interval": 1}
+    await world.open()
+    world.model.turns = [kit.calling("skill_view", name="deploy"), "Deployed."]
+    await world.say("Deploy it.")
+    hold, asked, _ = kit.held("Nothing to save.")
+    world.model.reviews = [hold]
+    await events_of(world.session.run("No, you should have run the tests first."))
+    await asyncio.wait_for(asked.wait(), 5)
+    await world.die()
+    world.model.reviews = [kit.calling("skill_manage", action="patch", name="deploy", content="tests"), "Done."]
+    await world.open()
+    await world.say("Hello.")
+    assert ["skill", "patch", "deploy", "tests"] in world.notebook.entries
+    assert "The skill 'deploy' was in use here" in world.model.asked[-1].messages[-3].text

@@ -60,8 +60,8 @@ def _used(skill: str) -> list:
 
 
 def test_a_correction_much_later_is_not_the_skills_fault():
-    messages = [user_message("Go."), *_used("deploy"), user_message("Thanks."), user_message("No, that's wrong.")]
-    assert troubles(messages) == []
+    thanks = [user_message("Thanks."), assistant_message("You are welcome.")]
+    assert troubles([user_message("Go."), *_used("deploy"), *thanks, user_message("No, that's wrong.")]) == []
 
 
 def test_a_skill_that_was_patched_meanwhile_is_not_pointed_at():
@@ -111,3 +111,8 @@ async def test_corrections_and_failing_calls_are_noted_beside_the_skill(world, k
     await world.say("Deploy it.")
     await world.say("No, that's wrong.")
     assert usage.totals(world.home)["deploy"].outcomes == {"calls_failed": 1, "corrected": 1}
+
+
+def test_a_turn_that_was_cut_off_and_gone_on_with_is_one_turn():
+    cut = [user_message("Go."), *_used("deploy")[:2], user_message("Go on."), assistant_message("Done.")]
+    assert [trouble.skill for trouble in troubles([*cut, user_message("No, wrong.")])] == ["deploy"]

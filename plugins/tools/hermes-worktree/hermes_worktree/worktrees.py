@@ -120,13 +120,13 @@ def work_in(worktree: Worktree) -> Sequence[str]:
     found = []
     try:
         changed = lines(worktree.path, "status", "--porcelain", "--untracked-files=normal")
-        stashed = lines(worktree.path, "log", "--format=%H", "HEAD", "--not", *_others(worktree))
+        only_here = lines(worktree.path, "log", "--format=%H", "HEAD", "--not", *_others(worktree))
     except GitError as error:
         return [f"It cannot be judged: {error.message}"]
     if changed:
         found.append(f"{len(changed)} changed or new file{'s' if len(changed) != 1 else ''}")
-    if stashed:
-        found.append(f"{len(stashed)} commit{'s that are' if len(stashed) != 1 else ' that is'} nowhere else")
+    if only_here:
+        found.append(f"{len(only_here)} commit{'s that are' if len(only_here) != 1 else ' that is'} nowhere else")
     return found
 
 

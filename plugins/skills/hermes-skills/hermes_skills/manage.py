@@ -17,7 +17,7 @@ from hermes_host.protocols import Assessment, ToolOutput
 from hermes_skills import pending
 from hermes_skills.changes import Change, local_parts, put_skill, read_skill, remove_skill
 from hermes_skills.format import author_problems
-from hermes_skills.history import Author, difference
+from hermes_skills.history import Author, difference, digest
 from hermes_skills.library import Library
 from hermes_skills.names import check_category, check_file_path, check_new_name
 from hermes_skills.tree import Entry
@@ -84,7 +84,7 @@ async def _shown(arguments: SkillManageArguments, call: ToolContext) -> str:
         return title
     home = call.plugin.home
     try:
-        current, wanted = await asyncio.to_thread(_planned, home, arguments)
+        current, wanted = await asyncio.to_thread(_planned, home, arguments, False)
     except (ToolError, NotFound):
         return f"{title}, which cannot be done"
     return f"{title}:\n\n{difference(current, wanted)}"
@@ -98,9 +98,10 @@ async def skill_manage(arguments: SkillManageArguments, call: ToolContext) -> To
     if arguments.action == "delete":
         gone = await asyncio.to_thread(remove_skill, home, arguments.name, author=author)
         return _output(gone, f"It can be brought back with `hermes skills revert {arguments.name}`.")
-    current, wanted = await asyncio.to_thread(_planned, home, arguments)
+    waits = call.origin != "owner" and not call.can_ask
+    current, wanted = await asyncio.to_thread(_planned, home, arguments, waits)
     _check(arguments, current, wanted)
-    if call.origin != "owner" and not call.can_ask:
+    if waits:
         return await _propose(home, arguments, wanted, author)
     change = await asyncio.to_thread(
         put_skill,
@@ -142,13 +143,14 @@ async def _check_place(arguments: SkillManageArguments, call: ToolContext) -> No
     )
 
 
-def _planned(home: Path, arguments: SkillManageArguments) -> tuple[Mapping[str, Entry], Mapping[str, Entry]]:
-    """The skill's files now, and as they are to be."""
-    waiting = pending.proposal(home, arguments.name)
-    if local_parts(home, arguments.name) is not None:
-        current = read_skill(home, arguments.name)
-    else:
-        current = waiting.entries if waiting else {}
+def _planned(
+    home: Path, arguments: SkillManageArguments, waits: bool
+) -> tuple[Mapping[str, Entry], Mapping[str, Entry]]:
+    """The skill's files now, and as they are to be. What `waits` goes on from what is waiting already."""
+    current = read_skill(home, arguments.name) if local_parts(home, arguments.name) is not None else {}
+    waiting = pending.proposal(home, arguments.name) if waits else None
+    if waiting is not None and waiting.base == (digest(current) if current else ""):
+        current = waiting.entries
     wanted = dict(current)
     if arguments.action == "create":
         return {}, {"SKILL.md": Entry(arguments.content.encode("utf-8", "surrogatepass"))}

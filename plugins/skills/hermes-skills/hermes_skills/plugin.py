@@ -12,6 +12,7 @@ from hermes_host.specs import (
     PromptSectionSpec,
     SectionSpec,
     ServiceSpec,
+    SkillSourceSpec,
     SlashCommandSpec,
     ToolSpec,
 )
@@ -78,6 +79,11 @@ def hermes_prompt_sections() -> Iterable[PromptSectionSpec]:
         target="hermes_skills.prompt:preloaded",
         order=410,
     )
+
+
+@hookimpl
+def hermes_skill_sources() -> Iterable[SkillSourceSpec]:
+    yield SkillSourceSpec(name="host", summary="Skills about the host itself", target="hermes_skills.source:connect")
 
 
 @hookimpl

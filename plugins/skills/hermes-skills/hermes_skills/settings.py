@@ -31,6 +31,4 @@ class SkillsSettings(msgspec.Struct, frozen=True, kw_only=True):
         int,
         Meta(description="Bytes of the system prompt the list of skills may take; longer ones are shortened.", ge=500),
     ] = 4000
-    bundled: Annotated[
-        bool, Meta(description="Whether the skills of this package are copied to the user's folder.")
-    ] = True
+    bundled: Annotated[bool, Meta(description="Whether the skills of this package are offered.")] = True

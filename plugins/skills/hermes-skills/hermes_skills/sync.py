@@ -26,9 +26,12 @@ from hermes_host.context import private_directory
 from hermes_skills.changes import local_parts, locked, swap
 from hermes_skills.tree import Entry, ignored, read_tree, write_file, write_tree
 
-__all__ = ["Synced", "bundled_folder", "bundled_skills", "sync_bundled"]
+__all__ = ["IN_PLACE", "Synced", "bundled_folder", "bundled_skills", "sync_bundled"]
 
 _MANIFEST = ".bundled_manifest"
+
+IN_PLACE = "hermes"
+"""The category that is not copied but read where it lies: what the host says about itself is never out of date."""
 
 
 class Synced(msgspec.Struct, kw_only=True):
@@ -78,7 +81,7 @@ def sync_bundled(home: Path, *, force: bool = False) -> Synced | None:
 
 
 def _sync(home: Path, source: Path, root: Path) -> Synced:
-    bundled = bundled_skills(source)
+    bundled = {name: parts for name, parts in bundled_skills(source).items() if parts[0] != IN_PLACE}
     manifest = _read_manifest(root / _MANIFEST)
     result = Synced(total_bundled=len(bundled))
     kept = dict(manifest)

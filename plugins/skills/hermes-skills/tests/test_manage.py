@@ -260,3 +260,13 @@ async def test_every_change_can_be_seen_and_taken_back(use, make, skills, home):
     history.revert(home, "deploy", 5)
     assert not folder.exists()
     assert len(history.versions(home, "deploy")) == 8
+
+
+async def test_proposals_for_one_skill_add_up(use, make, home):
+    make("deploy", body="one two")
+    for old, new in (("one", "1"), ("two", "2")):
+        change = {"action": "patch", "name": "deploy", "old_string": old, "new_string": new}
+        await use("skill_manage", change, origin="external", answers=None)
+    pending.accept(home, "deploy")
+    _, view = await use("skill_view", {"name": "deploy"})
+    assert view.content.endswith("1 2\n")

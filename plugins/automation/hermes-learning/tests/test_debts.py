@@ -145,6 +145,7 @@ async def test_a_review_that_was_noted_is_not_taken_for_one_that_was_cut_off(wor
     await asyncio.wait_for(asked.wait(), 5)
     await world.die()
     world.model.reviews = [kit.calling("skill_manage", action="patch", name="deploy", content="tests"), "Done."]
+    world.overrides = {}
     await world.open()
     await world.say("Hello.")
     assert ["skill", "patch", "deploy", "tests"] in world.notebook.entries

@@ -11,6 +11,7 @@ import msgspec
 
 from hermes_host.errors import HermesError, NotFound
 from hermes_host.visible import one_line
+from hermes_skillhub.errors import HubUnavailable
 from hermes_skillhub.protocol import Origin, SkillHub, SkillListing
 from hermes_skillhub.ranking import fit
 from hermes_skillhub.trust import trust_of
@@ -169,6 +170,12 @@ class Hubs:
         if exact:
             candidates = "".join(f"\n  {reference_to(listing)}" for listing in exact[:12])
             raise NotFound(f"{len(exact)} skills are called {name!r}:{candidates}", remedy="\nName one of them.")
+        if found.failures and not found.listings:
+            hub, reason = next(iter(found.failures.items()))
+            raise HubUnavailable(
+                f"{name!r} was not found, but not all hubs could be asked: {', '.join(found.failures)}. {hub}: {reason}",
+                remedy="Are you online? Or name the skill in full: owner/repo/path.",
+            )
         near = ", ".join(reference_to(listing) for listing in found.listings[:5])
         hint = f"Near: {near}." if near else "Try `hermes skills search`."
         raise NotFound(f"No hub has a skill called {name!r}.", remedy=" ".join([hint, *unasked]))

@@ -133,7 +133,7 @@ class Transport:
         except TimeoutError as error:
             raise HubUnavailable(f"{_host(url)} did not answer within {self._timeout:g} s.") from error
         except (ClientError, OSError) as error:
-            raise HubUnavailable(f"{_host(url)} cannot be reached: {error or type(error).__name__}.") from error
+            raise HubUnavailable(f"{_host(url)} cannot be reached: {_reason(error)}.") from error
 
     async def _follow(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, limit: int
@@ -202,6 +202,12 @@ def _judge(answer: Answer) -> None:
         raise NotFound(f"{answer.url} does not exist.")
     said = _said(answer.body)
     raise HubUnavailable(f"{host} answered {answer.status}{': ' + said if said else ''}.", status=answer.status)
+
+
+def _reason(error: BaseException) -> str:
+    """Why a connection failed, without what the library says around it."""
+    inner = getattr(error, "os_error", error)
+    return str(getattr(inner, "strerror", None) or inner or type(error).__name__).rstrip(".")
 
 
 def _said(body: bytes) -> str:

@@ -234,3 +234,27 @@ async def test_an_answer_that_breaks_the_format_is_an_error_that_names_the_hub(h
     assert set(found.failures) == broken
     with pytest.raises(HubUnavailable):
         await hub.prepare("anthropics/skills/skills/pdf")
+
+
+async def test_of_several_places_of_a_hub_one_may_fail(make_host, world, anthropic):
+    from hermes_skillhub.hub import Hub
+
+    async with make_host(skillhub__taps=["anthropics/skills/skills", "gone/away"]) as host:
+        found = await (await host.services.get(Hub)).hubs.search("pdf", source="github")
+    assert names(found) == [("github", "anthropics/skills/skills/pdf")]
+    assert found.failures["github"].startswith("gone/away: GitHub has no repository")
+
+
+async def test_where_nothing_can_be_reached_it_says_so_once(make_host, world):
+    from hermes_skillhub.hub import Hub
+
+    port = world.port
+    addresses = dict.fromkeys(
+        ("github_api", "github_raw", "skills_sh", "clawhub", "lobehub"), f"http://127.0.0.1:{port}"
+    )
+    world.busy = [(500, {})] * 100
+    async with make_host(skillhub__addresses=addresses) as host:
+        hub = await host.services.get(Hub)
+        with pytest.raises(HubUnavailable, match="not all hubs could be asked") as caught:
+            await hub.prepare("pdf")
+    assert str(caught.value).count("answered 500") == 1

@@ -6,7 +6,6 @@ host other than GitHub are passed over.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import posixpath
 import re
@@ -19,6 +18,7 @@ from hermes_skillhub.bundles import path_fault
 from hermes_skillhub.connections import Connections
 from hermes_skillhub.errors import HubUnavailable
 from hermes_skillhub.github import REPOSITORY, GitHub, Repository, Tree, split_reference
+from hermes_skillhub.hubs.gathering import gathered
 from hermes_skillhub.protocol import SkillBundle, SkillListing
 from hermes_skillhub.ranking import best, fit
 
@@ -68,20 +68,8 @@ class Marketplaces:
 
     async def search(self, query: str, limit: int, report: Callable[[str], None]) -> Sequence[SkillListing]:
         """In all marketplaces at once."""
-        work = (self._listed(name, query, report) for name in self._repositories)
-        found = await asyncio.gather(*work, return_exceptions=True)
-        listings: list[SkillListing] = []
-        failures: list[HermesError] = []
-        for name, outcome in zip(self._repositories, found, strict=True):
-            if isinstance(outcome, HermesError):
-                report(f"{name}: {outcome.message}")
-                failures.append(outcome)
-            elif isinstance(outcome, BaseException):
-                raise outcome
-            else:
-                listings += outcome
-        if failures and len(failures) == len(self._repositories):
-            raise failures[0]
+        work = {name: self._listed(name, query, report) for name in self._repositories}
+        listings = await gathered(work, report)
         return best(listings, query, limit)
 
     async def inspect(self, identifier: str) -> SkillListing:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 from hermes_host.errors import HermesError
 from hermes_skillhub.connections import Connections
 from hermes_skillhub.github import GitHub, split_reference
+from hermes_skillhub.hubs.gathering import gathered
 from hermes_skillhub.lockfile import read_taps
 from hermes_skillhub.protocol import SkillBundle, SkillListing
 from hermes_skillhub.ranking import best
@@ -57,19 +57,8 @@ class Taps:
     async def search(self, query: str, limit: int, report: Callable[[str], None]) -> Sequence[SkillListing]:
         """All taps at once."""
         taps = dict.fromkeys([*configured_taps(self._settings), *read_taps(self._file)])
-        found = await asyncio.gather(*(self._listed(*tap) for tap in taps), return_exceptions=True)
-        listings: list[SkillListing] = []
-        failures: list[HermesError] = []
-        for (repository, _), outcome in zip(taps, found, strict=True):
-            if isinstance(outcome, HermesError):
-                report(f"{repository}: {outcome.message}")
-                failures.append(outcome)
-            elif isinstance(outcome, BaseException):
-                raise outcome
-            else:
-                listings += outcome
-        if failures and len(failures) == len(taps):
-            raise failures[0]
+        work = {"/".join(filter(None, tap)): self._listed(*tap) for tap in taps}
+        listings = await gathered(work, report)
         return best(listings, query, limit)
 
     async def _listed(self, name: str, below: str) -> list[SkillListing]:

@@ -6,7 +6,6 @@ perhaps a `package`), and 0.2 (one artifact with `type`, `url` and `digest`). Ev
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -15,11 +14,12 @@ from urllib.parse import quote, urljoin, urlsplit
 
 import msgspec
 
-from hermes_host.errors import HermesError, NotFound
+from hermes_host.errors import NotFound
 from hermes_skillhub.archives import ARCHIVE_BYTES_AT_MOST, unpack
 from hermes_skillhub.bundles import FILE_BYTES_AT_MOST, FILES_AT_MOST, NAME, TOTAL_BYTES_AT_MOST, path_fault
 from hermes_skillhub.connections import Connections
 from hermes_skillhub.errors import BundleRefused, HubUnavailable
+from hermes_skillhub.hubs.gathering import gathered
 from hermes_skillhub.protocol import BundleFile, Origin, SkillBundle, SkillListing
 from hermes_skillhub.ranking import best
 
@@ -69,20 +69,13 @@ class WellKnown:
     async def search(self, query: str, limit: int, report: Callable[[str], None]) -> Sequence[SkillListing]:
         """In the sites of `skillhub.sites`; when the query is an address, in that site."""
         sites = [query] if self.claims(query.strip()) else list(self._sites)
-        found = await asyncio.gather(*(self._index(site, cached=True) for site in sites), return_exceptions=True)
-        listings: list[SkillListing] = []
-        failures: list[HermesError] = []
-        for site, outcome in zip(sites, found, strict=True):
-            if isinstance(outcome, HermesError):
-                report(f"{site}: {outcome.message}")
-                failures.append(outcome)
-            elif isinstance(outcome, BaseException):
-                raise outcome
-            else:
-                listings += [_listing(outcome, entry) for entry in outcome.skills]
-        if failures and len(failures) == len(sites):
-            raise failures[0]
+        indexes = {site: self._listings(site) for site in sites}
+        listings = await gathered(indexes, report)
         return listings[:limit] if sites == [query] else best(listings, query, limit)
+
+    async def _listings(self, site: str) -> list[SkillListing]:
+        index = await self._index(site, cached=True)
+        return [_listing(index, entry) for entry in index.skills]
 
     async def inspect(self, identifier: str) -> SkillListing:
         """What the index says."""

@@ -47,7 +47,6 @@ def quirks_of(settings: Settings | None = None, *, bind: bool = False) -> Quirks
         cache_lifetime="1h" if settings.cache == "1h" else "5m",
         marks_two_ends=True,
         thinking_display=settings.thinking_display,
-        ends_in_thoughts=True,
         drops_unbound_thinking=bind,
         disables_budgets=False,
         translates=True,

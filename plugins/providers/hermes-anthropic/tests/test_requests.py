@@ -201,9 +201,11 @@ def test_thoughts_of_other_models_and_unsigned_ones_stay_here(body: Body) -> Non
     assert shape(built)[1] == ("assistant", ["text"])
 
 
-def test_an_answer_of_thoughts_alone_still_goes_back(body: Body) -> None:
-    built = body(user_message("a"), assistant_message(thought()), user_message("b"))
-    assert shape(built)[1] == ("assistant", ["thinking"])
+def test_an_answer_that_was_cut_while_the_model_thought_does_not_spoil_the_conversation(body: Body) -> None:
+    alone = body(user_message("a"), assistant_message(thought()), user_message("b"))
+    assert shape(alone) == [("user", ["text", "text"])]
+    cut = body(user_message("a"), assistant_message("x", thought()), user_message("b"))
+    assert shape(cut)[1] == ("assistant", ["text"])
 
 
 def test_changing_the_model_encodes_anew_and_changing_back_finds_the_thoughts(body: Body) -> None:

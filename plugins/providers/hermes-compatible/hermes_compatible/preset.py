@@ -62,8 +62,6 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Whether a summary of the thoughts of Claude's newer models is sent, or only their signature."""
     unsigned_thinking: bool = False
     """Whether thoughts that came without a signature go back nevertheless."""
-    ends_in_thoughts: bool = False
-    """Whether an answer may go back that ends in a thought."""
     drops_unbound_thinking: bool = False
     """Whether thoughts that no longer fit what stands before them can be dropped by the vendor instead of refused."""
     disables_budgets: bool = True

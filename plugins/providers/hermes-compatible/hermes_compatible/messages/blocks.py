@@ -32,10 +32,11 @@ _PDF = "application/pdf"
 
 
 def answer_blocks(message: Message, model: str, quirks: Quirks) -> list[Block]:
-    """The blocks of an answer in their order. Where an answer may not end in a thought, one that was cut loses it."""
+    """The blocks of an answer in their order. The API refuses an answer that ends in a thought, and with it every later
+    request of the conversation; so thoughts at the end, where the answer was cut, do not go back."""
     unsigned = quirks.unsigned_thinking and not message.incomplete
     blocks = [block for part in message.parts if (block := _answer_block(part, model, unsigned=unsigned))]
-    while blocks and blocks[-1]["type"] in THINKING and not quirks.ends_in_thoughts:
+    while blocks and blocks[-1]["type"] in THINKING:
         blocks.pop()
     return blocks
 

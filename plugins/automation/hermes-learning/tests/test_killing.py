@@ -100,7 +100,8 @@ def test_killed_between_any_two_writes_all_is_learnt_and_nothing_twice(tmp_path,
     ready.mkdir()
     session_id = asyncio.run(prepare(kit, ready))
     killed = 0
-    for number in range(1, MOST, 1 if resume else 2):
+    # Every write is a point to die at, half of them followed by one way to go on, half by the other.
+    for number in range(1 if resume else 2, MOST, 2):
         home = tmp_path / f"home{number}"
         shutil.copytree(ready, home)
         if run(lambda home=home, number=number: scene(kit, home, session_id, number, how)) == 0:
@@ -118,7 +119,7 @@ def test_killed_between_any_two_writes_all_is_learnt_and_nothing_twice(tmp_path,
         shutil.rmtree(home)
     else:
         pytest.fail("the process never came to its end")
-    assert killed > 10
+    assert killed > 8
 
 
 def all_text(home: Path, session_id: str) -> str:

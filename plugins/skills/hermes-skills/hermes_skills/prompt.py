@@ -150,6 +150,6 @@ class PreloadGuard:
         return message
 
     async def _is_to_be_loaded(self, session: SessionContext) -> bool:
-        """Whether the prompt is still to be written: one that stands keeps the skills it has."""
+        """Whether the conversation is about to begin: one that goes on keeps the skills its prompt has."""
         live = (await self._context.services.get(Conversations)).session(session.id)
-        return live is not None and not live.system
+        return live is not None and not live.messages

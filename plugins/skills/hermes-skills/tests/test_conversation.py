@@ -73,6 +73,7 @@ async def test_an_unknown_preloaded_skill_stops_the_conversation(home, skills, m
     async with StandInHost(home, plugins=["skills"], overrides={"skills.preload": ["deplyo"]}) as host:
         provider = host.script("done")
         session = await host.start()
+        await host.preload(session)
         with pytest.raises(NotFound, match="'deploy'"):
             await events_of(session.run("hello"))
         assert not provider.requests
@@ -166,3 +167,31 @@ async def test_the_model_creates_a_skill_when_the_person_agrees(host, skills, sk
     await events_of(session.run("save it now"))
     assert (skills / "deploy/SKILL.md").exists()
     assert "1. Deploy." in asked.requests[0].shown
+
+
+async def test_a_skill_is_used_through_the_front_ends_door(host, make):
+    from hermes_host.cli import slash
+
+    make("deploy", body="1. Deploy like this.")
+    host.script("done")
+    session = await host.start()
+    sent = []
+    call = SlashCall(name="deploy", arguments="", host=host, session=session, submit=sent.append)
+    found = await slash.find(host, session, "deploy")
+    assert await slash.run(found, call) == ""
+    assert "1. Deploy like this." in sent[0].text
+
+
+async def test_variables_are_passed_again_after_a_restart(home, skills, make):
+    make("tickets", more=NEEDS)
+    async with StandInHost(home, plugins=["skills"]) as host:
+        host.secrets.set("TICKETS_API_KEY", "canary-12345678")
+        host.script(assistant_message(ToolCall(id="1", name="skill_view", arguments={"name": "tickets"})), "done")
+        session = await host.start()
+        await events_of(session.run("look"))
+        assert session.context.passed_environment == {"TICKETS_API_KEY"}
+        known = session.id
+    async with StandInHost(home, plugins=["skills"]) as host:
+        host.script()
+        session = await host.resume(known)
+        assert session.context.passed_environment == {"TICKETS_API_KEY"}

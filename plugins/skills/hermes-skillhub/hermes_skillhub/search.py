@@ -173,7 +173,7 @@ class Hubs:
         if found.failures and not found.listings:
             hub, reason = next(iter(found.failures.items()))
             raise HubUnavailable(
-                f"{name!r} was not found, but not all hubs could be asked: {', '.join(found.failures)}. {hub}: {reason}",
+                f"{name!r} was not found; not all hubs could be asked ({', '.join(found.failures)}). {hub}: {reason}",
                 remedy="Are you online? Or name the skill in full: owner/repo/path.",
             )
         near = ", ".join(reference_to(listing) for listing in found.listings[:5])

@@ -255,6 +255,29 @@ async def test_processes_killed_in_the_midst_change_nothing_of_that(world: World
         assert any(plain(each) == "It was PostgreSQL." for body in bodies for each in body)
 
 
+async def test_what_is_tidied_up_can_be_taken_back(world: World) -> None:
+    old = world.home / "skills" / "release-site" / "SKILL.md"
+    old.parent.mkdir(parents=True)
+    old.write_text(SKILL, encoding="utf-8")
+    os.utime(old, (time.time() - 200 * 86_400,) * 2)
+    notes = world.home / "memories" / "MEMORY.md"
+    notes.parent.mkdir()
+    notes.write_text("The site is built with make.\n§\nThe site is built with make!", encoding="utf-8")
+    before = notes.read_text(encoding="utf-8")
+    async with asyncio.timeout(60):
+        proposals = json.loads(await command(world, "learning", "curate", "--json"))
+        assert [each["action"] for each in proposals] == ["retire", "drop"]
+        assert old.exists() and notes.read_text(encoding="utf-8") == before
+        await command(world, "learning", "curate", "--apply", "1")
+        await command(world, "learning", "curate", "--apply", "2")
+        assert not old.exists()
+        assert notes.read_text(encoding="utf-8").count("make") == 1
+        await command(world, "skills", "revert", "release-site")
+        await command(world, "memory", "undo")
+    assert world.skill == SKILL
+    assert sorted(notes.read_text(encoding="utf-8").split("\n§\n")) == sorted(before.split("\n§\n"))
+
+
 WRITES = (170, 130, 190, 240, 150)
 """About how often each conversation writes to the disk."""
 

@@ -48,7 +48,8 @@ async def apply(host: Host, number: int) -> str:
     chosen = _shown(host).pick(number, await proposals(host, keep=False))
     if chosen.action == "retire":
         await _call(host, SKILL_TOOL, action="delete", name=chosen.subjects[0])
-        return f"Deleted the skill {chosen.subjects[0]!r}. `hermes skills` keeps its history."
+        name = chosen.subjects[0]
+        return f"Deleted the skill {name!r}. `hermes skills revert {name}` brings it back."
     if chosen.action == "drop":
         target, entry, _ = chosen.subjects
         await _call(host, MEMORY_TOOL, action="remove", target=target, old_text=entry)
@@ -59,7 +60,7 @@ async def apply(host: Host, number: int) -> str:
         if f"skill patched: {keep}" not in changed:
             raise HermesError(f"The model did not change the skill {keep!r}, so {other!r} was not deleted.")
         await _call(host, SKILL_TOOL, action="delete", name=other)
-        return f"Merged the skill {other!r} into {keep!r}. `hermes skills` keeps the history of both."
+        return f"Merged the skill {other!r} into {keep!r}. `hermes skills revert NAME` takes back either change."
     changed = await _ask(host, "memory", condense_prompt(chosen.subjects[0], _limit(host, chosen.subjects[0])))
     if not changed:
         raise HermesError(f"The model changed nothing in {chosen.subjects[0]!r}.")

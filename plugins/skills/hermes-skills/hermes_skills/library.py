@@ -342,7 +342,10 @@ def _walk(
                 message = "It is a link that leaves the folder of skills, so it is not followed."
                 collection.problems.append(Problem(entry.path, message, f"Add {target} to skills.external_dirs."))
         elif entry.is_dir():
-            if len(parts) < _DEEPEST:
+            if not entry.name.isprintable() or len(entry.name) > 64:
+                message = "The name of this folder is too long or has characters that cannot be seen."
+                collection.problems.append(Problem(repr(entry.path), message, "Rename it."))
+            elif len(parts) < _DEEPEST:
                 yield from _walk(root, entry.path, (*parts, entry.name), source, collection, describe)
         elif source == "local" and len(parts) < 2 and _is_flat(entry):
             yield _Place(folder, entry.name, "/".join(parts), source)

@@ -53,7 +53,7 @@ def render(skills: Sequence[Skill], categories: Mapping[str, str], limit: int) -
     """The list in at most `limit` bytes: descriptions become shorter, then names alone, then categories alone."""
     groups: dict[str, list[Skill]] = {}
     for skill in sorted(skills, key=lambda skill: (skill.category, skill.name)):
-        groups.setdefault(skill.category or "general", []).append(skill)
+        groups.setdefault(_cut(skill.category or "general", 120), []).append(skill)
     forms = [[line for group in groups.items() for line in _described(group, categories, width)] for width in _WIDTHS]
     forms += [[_named(name, group, most) for name, group in groups.items()] for most in _NAMED]
     text = ""
@@ -65,7 +65,7 @@ def render(skills: Sequence[Skill], categories: Mapping[str, str], limit: int) -
 
 
 def _named(category: str, group: list[Skill], most: int) -> str:
-    names = ", ".join(skill.name for skill in group[:most])
+    names = ", ".join(_cut(skill.name, 64) for skill in group[:most])
     if len(group) <= most:
         return f"  {category}: {names}"
     return f"  {category}: {names}{', and' if names else ''} {len(group) - most} more in skills_list({category!r})"
@@ -77,7 +77,8 @@ def _described(group: tuple[str, list[Skill]], categories: Mapping[str, str], wi
     lines = [f"  {name}: {_cut(about, width)}" if about else f"  {name}:"]
     for skill in skills:
         description = "" if skill.facts.suspicious else _cut(skill.facts.description, width)
-        lines.append(f"    - {skill.name}: {description}" if description else f"    - {skill.name}")
+        name = _cut(skill.name, 64)
+        lines.append(f"    - {name}: {description}" if description else f"    - {name}")
     return lines
 
 

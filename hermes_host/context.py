@@ -129,6 +129,10 @@ class PluginContext:
             )
         return self._secret(name) if self._secret is not None else ""
 
+    def redact(self, text: str) -> str:
+        """The text with every known secret of 8 characters or more replaced by `[secret NAME]`."""
+        return self._catalogue.secrets.redact(text) if self._catalogue is not None else text
+
     def registry(self, kind: str) -> Registry[Any]:
         """What all plugins contribute of one kind: one of the host's, such as `skill_sources`, or one that a plugin
         brought by `hermes_addhooks`. Empty where there is no such kind."""

@@ -24,6 +24,7 @@ PUBLIC_HOST_MODULES = {
     "hermes_host.specs",
     "hermes_host.stream",
     "hermes_host.terminals",
+    "hermes_host.toolsets",
     "hermes_host.visible",
 }
 """What a plugin may import at any time; under `if TYPE_CHECKING` also the host and its session."""

@@ -62,7 +62,7 @@ def test_what_was_exported_can_be_imported_whole(hermes, talked, tmp_path):
 
 
 def test_a_session_file_can_be_imported(hermes, talked, tmp_path):
-    [file] = (tmp_path / "home" / "sessions" / "jsonl").glob("*.jsonl")
+    [file] = tmp_path.rglob("sessions/jsonl/*.jsonl")
     before = hermes("sessions", "export", talked).out
     file.rename(tmp_path / "aside.jsonl")
     assert "Imported 1 conversation." in hermes("sessions", "import", "aside.jsonl").out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from typing import TYPE_CHECKING
@@ -26,6 +27,10 @@ _TASK = "title"
 _SIDE = 500
 _WORDS, _CHARACTERS = 7, 80
 _SECONDS = 30.0
+
+_PAUSE = 1.0
+"""Seconds until a title is asked for: a question whose process ends at once is not to cost a second request."""
+
 _TRIES = 2
 """Exchanges at the beginning of a conversation after which a title is asked for."""
 
@@ -42,6 +47,7 @@ async def give_title(context: PluginContext, exchange: Exchange, about: SessionC
     if about.source in BACKGROUND_SOURCES or exchange.outcome not in ("completed", "truncated"):
         return
     conversations = await context.services.get(Conversations)
+    await asyncio.sleep(_PAUSE)
     session = conversations.session(about.id)
     if session is None or session.info.title or not _is_young(session) or not has_model(session, _TASK):
         return

@@ -37,7 +37,8 @@ class Vendor:
 
 
 @pytest.fixture
-def vendor():
+def vendor(monkeypatch):
+    monkeypatch.setattr("hermes_sessions.titles._PAUSE", 0.0)
     return Vendor()
 
 
@@ -132,6 +133,15 @@ async def test_a_provider_without_a_set_up_is_not_asked_for_anything(home, vendo
         await say(session, "hello")
         assert "hello" in await recall(await host.start(), vendor, query="hello")
         assert vendor.of("title") == vendor.of("session_search") == []
+
+
+async def test_a_conversation_that_ends_at_once_costs_no_second_request(host, vendor, monkeypatch):
+    monkeypatch.setattr("hermes_sessions.titles._PAUSE", 0.05)
+    session = await host.start()
+    assert finished(await events_of(session.run("hello"))).outcome == "completed"
+    await session.close()
+    await host.background.settle(10)
+    assert vendor.of("title") == []
 
 
 async def test_titles_can_be_switched_off(home, vendor):

@@ -14,10 +14,19 @@ from hermes_host.errors import SessionError
 
 if TYPE_CHECKING:
     from hermes_host.host import Host
+    from hermes_host.records import SessionInfo
 
-__all__ = ["EVERYTHING", "export", "import_files"]
+__all__ = ["every_session", "export", "import_files"]
 
-EVERYTHING = 1_000_000
+_EVERYTHING = 1_000_000
+
+
+def every_session(host: Host, source: str = "") -> list[SessionInfo]:
+    """All of them, also the work behind conversations; or those of one surface."""
+    from hermes_host.records import BACKGROUND_SOURCES
+
+    sources = [source] if source else ["", *sorted(BACKGROUND_SOURCES)]
+    return [info for name in sources for info in host.sessions.list(limit=_EVERYTHING, source=name)]
 
 
 @click.command(
@@ -38,7 +47,7 @@ def export(host: Host, names: tuple[str, ...], everything: bool, source: str) ->
     if len(names) > (1 if everything else 2) or (not everything and not names):
         raise click.UsageError("Give a conversation and, if you like, a file; or --all and a file.")
     target = names[-1] if len(names) == (1 if everything else 2) else "-"
-    chosen = host.sessions.list(limit=EVERYTHING, source=source) if everything else [host.sessions.find(names[0])]
+    chosen = every_session(host, source) if everything else [host.sessions.find(names[0])]
     if target == "-":
         _write(host, chosen, sys.stdout.buffer)
         return

@@ -11,7 +11,7 @@ import click
 
 from hermes_host.cli.application import pass_host
 from hermes_host.cli.listing import ago, count, json_option, moment, print_json, print_table
-from hermes_host.cli.sessions_exchange import EVERYTHING
+from hermes_host.cli.sessions_exchange import every_session
 from hermes_host.errors import SessionError
 from hermes_host.visible import one_line
 
@@ -63,7 +63,7 @@ def search(host: Host, words: tuple[str, ...], limit: int, as_json: bool) -> Non
 def prune(host: Host, older_than: int, source: str, dry_run: bool, yes: bool) -> None:
     """Delete conversations that were not used for a while. Those in use are kept."""
     border = time.time() - older_than * _DAY
-    old = [info for info in host.sessions.list(limit=EVERYTHING, source=source) if info.updated < border]
+    old = [info for info in every_session(host, source) if info.updated < border]
     if not old:
         click.echo("There is nothing to delete.")
         return
@@ -96,7 +96,7 @@ def _delete(host: Host, old: Sequence[SessionInfo]) -> None:
 @pass_host
 def stats(host: Host, as_json: bool) -> None:
     """Count conversations, messages and tokens."""
-    infos = [*host.sessions.list(limit=EVERYTHING), *_background(host)]
+    infos = every_session(host)
     facts: dict[str, Any] = {
         "conversations": len(infos),
         "messages": sum(info.messages for info in infos),
@@ -119,12 +119,3 @@ def stats(host: Host, as_json: bool) -> None:
     for name in ("sources", "models"):
         rows.append((name, ", ".join(f"{one_line(key)} {number:,}" for key, number in facts[name].items())))
     print_table(("what", "how many"), rows)
-
-
-def _background(host: Host) -> Sequence[SessionInfo]:
-    from hermes_host.records import BACKGROUND_SOURCES
-
-    found: list[SessionInfo] = []
-    for source in sorted(BACKGROUND_SOURCES):
-        found += host.sessions.list(limit=EVERYTHING, source=source)
-    return found

@@ -29,7 +29,7 @@ async def database(context: PluginContext) -> Iterable[CheckResult]:
     """Read the database through, and see whether there is a good backup of it."""
     path = context.home / "sessions.db"
     if not path.exists():
-        return [CheckResult(name="sessions", status="ok", detail="no conversations yet")]
+        return [CheckResult(name="sessions.database", status="ok", detail="no conversations yet")]
     results = [await asyncio.to_thread(_state, path)]
     if context.section(SessionSettings, "sessions").backups:
         results.append(_backup(context.home, path))
@@ -40,10 +40,12 @@ def _state(path: Path) -> CheckResult:
     try:
         refuse_unusable(path)
     except SessionError as error:
-        return CheckResult(name="sessions", status="error", detail=error.message, remedy=error.remedy)
+        return CheckResult(name="sessions.database", status="error", detail=error.message, remedy=error.remedy)
     if fault := fault_of(path):
-        return CheckResult(name="sessions", status="error", detail=f"{path} is damaged: {fault}", remedy=_REPAIR)
-    return CheckResult(name="sessions", status="ok", detail=f"{path.stat().st_size / 1e6:,.1f} MB in {path}")
+        return CheckResult(
+            name="sessions.database", status="error", detail=f"{path} is damaged: {fault}", remedy=_REPAIR
+        )
+    return CheckResult(name="sessions.database", status="ok", detail=f"{path.stat().st_size / 1e6:,.1f} MB in {path}")
 
 
 def _backup(home: Path, path: Path) -> CheckResult:

@@ -195,3 +195,13 @@ def test_another_programs_database_is_refused(home, tmp_path, hermes):
         connection.execute("CREATE TABLE sessions (id)")
     connection.close()
     assert "no state.db" in hermes("sessions", "import", "other.db", code=1).stderr
+
+
+def test_all_conversations_are_exported_also_the_work_behind_them(home, store, hermes):
+    for source in ("cli", "subagent", "cron"):
+        writer = store.create(source=source)
+        writer.append(message_record("hello"))
+        writer.close()
+    lines = [json.loads(line) for line in hermes("sessions", "export", "--all").stdout.splitlines()]
+    assert sorted(line["source"] for line in lines) == ["cli", "cron", "subagent"]
+    assert "3 conversations would be deleted" in hermes("sessions", "prune", "--older-than", "0", "--dry-run").stdout

@@ -67,10 +67,10 @@ def test_a_backup_holds_what_was_just_written_by_an_open_writer(home, store):
 
 
 async def test_the_doctor_is_content_with_a_whole_database(home, store, talks):
-    assert (await check(home))["sessions"].status == "ok"
+    assert (await check(home))["sessions.database"].status == "ok"
     back_up(home, keep=1)
     assert {result.status for result in (await check(home)).values()} == {"ok"}
-    assert (await check(home.parent / "nowhere"))["sessions"].status == "ok"
+    assert (await check(home.parent / "nowhere"))["sessions.database"].status == "ok"
 
 
 async def test_damage_is_found_and_repaired_from_the_backup_and_what_can_be_read(home, store, talks, make_store):
@@ -81,7 +81,7 @@ async def test_damage_is_found_and_repaired_from_the_backup_and_what_can_be_read
     grown.append(message_record("grown", id="grown"))
     store.close()
     damage(home)
-    found = (await check(home))["sessions"]
+    found = (await check(home))["sessions.database"]
     assert (found.status, found.remedy) == ("error", "Run `hermes sessions repair`.")
     done = repair(home)
     assert done.fault
@@ -93,13 +93,13 @@ async def test_damage_is_found_and_repaired_from_the_backup_and_what_can_be_read
     assert after.find("After the backup").messages == 1
     assert after.load(talks[0])[-1].id == "grown"
     assert [hit.session_id for hit in after.search("later words")] == [writer.info.id]
-    assert (await check(home))["sessions"].status == "ok"
+    assert (await check(home))["sessions.database"].status == "ok"
 
 
 async def test_without_a_backup_what_can_be_read_is_saved(home, store, talks, make_store):
     store.close()
     damage(home, size=4096)
-    assert (await check(home))["sessions"].status == "error"
+    assert (await check(home))["sessions.database"].status == "error"
     done = repair(home)
     assert done.backup is None
     assert done.lost

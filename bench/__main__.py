@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 
-from bench import compaction, middleware, prefix, sessions, startup, steps, streaming, turn
+from bench import compaction, middleware, prefix, sessions, skills, startup, steps, streaming, turn
 from bench.measure import Row
 
 GROUPS: dict[str, Callable[[int], list[Row]]] = {
@@ -19,6 +19,7 @@ GROUPS: dict[str, Callable[[int], list[Row]]] = {
     "streaming": streaming.measure,
     "prefix": prefix.measure,
     "sessions": sessions.measure,
+    "skills": skills.measure,
     "middleware": middleware.measure,
     "compaction": compaction.measure,
 }

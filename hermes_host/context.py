@@ -240,6 +240,7 @@ class ToolContext:
         progress: Callable[[str], None] | None = None,
         terminals: Terminals | None = None,
         questioner: Questioner | None = None,
+        can_approve: bool = False,
         call_tool: Callable[[str, dict[str, Any]], Awaitable[ToolResult]] | None = None,
         effects: frozenset[str] = frozenset(),
         origin: Callable[[], Provenance] = lambda: "owner",
@@ -254,6 +255,8 @@ class ToolContext:
         self._terminals = terminals
         self._questioner = questioner
         self._call_tool = call_tool
+        self.can_approve = can_approve
+        """Whether somebody can be asked for consent on this surface."""
         self.effects = effects
         """The effects the tool declares."""
         self._origin = origin

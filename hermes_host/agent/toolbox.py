@@ -171,6 +171,7 @@ class Toolbox:
             progress=lambda text: self.emit(ToolProgress(call_id=call.id, text=self._host.secrets.redact(text))),
             terminals=self._host.terminals if len(self._host.terminal_backends) else None,
             questioner=self._questioner,
+            can_approve=self._gate.attended,
             call_tool=self._caller(call, turn_id, deadline),
             effects=tool.spec.effects,
             origin=lambda: self.origin,

@@ -2,7 +2,8 @@
 
 Kits, one class for each contract; subclass it, give its fixtures, and pytest runs its tests:
 
-- `PluginContract` for every plugin, `ProviderContract`, `TerminalContract`, `SessionStoreContract`.
+- `PluginContract` for every plugin, `ProviderContract`, `TerminalContract`, `SessionStoreContract`, `MemoryContract`,
+  `SkillSourceContract`.
 
 Fakes, each of which passes its own contract: `ScriptedProvider`, `FakeTerminalBackend`; `ScriptedApprover` and
 `ScriptedQuestioner` stand in for people; `StandInHost` is a host with a home of its own and only the plugins it is
@@ -17,15 +18,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hermes_host.testing.contract import Contract
     from hermes_host.testing.hosts import ScriptedApprover, ScriptedQuestioner, StandInHost, events_of, finished
+    from hermes_host.testing.memories import MemoryContract
     from hermes_host.testing.model_server import ModelServer
     from hermes_host.testing.plugins import PluginContract
     from hermes_host.testing.providers import ProviderContract, ScriptedProvider
     from hermes_host.testing.session_stores import SessionStoreContract
+    from hermes_host.testing.skills import SkillSourceContract
     from hermes_host.testing.terminals import FakeTerminalBackend, TerminalContract
 
 __all__ = [
     "Contract",
     "FakeTerminalBackend",
+    "MemoryContract",
     "ModelServer",
     "PluginContract",
     "ProviderContract",
@@ -33,6 +37,7 @@ __all__ = [
     "ScriptedProvider",
     "ScriptedQuestioner",
     "SessionStoreContract",
+    "SkillSourceContract",
     "StandInHost",
     "TerminalContract",
     "events_of",
@@ -42,6 +47,7 @@ __all__ = [
 _HOMES = {
     "Contract": "contract",
     "FakeTerminalBackend": "terminals",
+    "MemoryContract": "memories",
     "ModelServer": "model_server",
     "PluginContract": "plugins",
     "ProviderContract": "providers",
@@ -49,6 +55,7 @@ _HOMES = {
     "ScriptedProvider": "providers",
     "ScriptedQuestioner": "hosts",
     "SessionStoreContract": "session_stores",
+    "SkillSourceContract": "skills",
     "StandInHost": "hosts",
     "TerminalContract": "terminals",
     "events_of": "hosts",

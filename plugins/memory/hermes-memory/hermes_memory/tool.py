@@ -46,7 +46,7 @@ def available(context: PluginContext) -> str:
 
 async def assess(arguments: MemoryArguments, call: ToolContext) -> Assessment:
     """The owner's own turns may write. Anything else is asked, or put aside where nobody can be asked."""
-    if call.origin == "owner" or not call.can_ask:
+    if call.origin == "owner" or not call.can_approve:
         return Assessment(verdict="allow")
     # The handler looks whether this very call was asked about: its origin may change in between.
     call.session.memory.setdefault(_CONSENTED, {})[call.call_id] = arguments

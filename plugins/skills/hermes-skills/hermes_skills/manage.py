@@ -58,11 +58,10 @@ async def assess(arguments: SkillManageArguments, call: ToolContext) -> Assessme
     """Whether a person must agree."""
     learning = call.session.source == "learning"
     removes = arguments.action in ("delete", "remove_file")
-    if learning and (removes or call.origin != "owner"):
-        reason = "Background work deletes nothing." if removes else "Words from outside had a part in this."
-        return Assessment(verdict="deny", reason=reason)
+    if learning and removes:
+        return Assessment(verdict="deny", reason="Background work deletes nothing.")
     if call.origin != "owner":
-        if not call.can_ask and not removes:
+        if not call.can_approve and not removes:
             return Assessment(verdict="allow")  # it becomes a proposal, which has no effect
         reason = "Content from outside the conversation may stand behind this change of a skill."
         return Assessment(verdict="ask", reason=reason, shown=await _shown(arguments, call))
@@ -98,7 +97,7 @@ async def skill_manage(arguments: SkillManageArguments, call: ToolContext) -> To
     if arguments.action == "delete":
         gone = await asyncio.to_thread(remove_skill, home, arguments.name, author=author)
         return _output(gone, f"It can be brought back with `hermes skills revert {arguments.name}`.")
-    waits = call.origin != "owner" and not call.can_ask
+    waits = call.origin != "owner" and not call.can_approve
     current, wanted = await asyncio.to_thread(_planned, home, arguments, waits)
     _check(arguments, current, wanted)
     if waits:

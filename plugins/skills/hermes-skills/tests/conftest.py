@@ -77,6 +77,7 @@ def use(host: StandInHost) -> Callable[..., Any]:
             session or SessionContext("20260101_000000_abcdef", source=source),
             tool=tool,
             questioner=None if answers is None else ScriptedQuestioner(*answers),
+            can_approve=answers is not None,
             origin=lambda: origin,
         )
         checked = host.parameters(contribution).check(arguments)

@@ -222,9 +222,12 @@ async def test_a_proposal_is_not_carried_out_over_a_newer_change(use, make, skil
     assert pending.proposal(home, "deploy") is not None
 
 
-async def test_learning_creates_and_patches_alone_and_never_deletes(use, skills, skill_text):
+async def test_learning_creates_and_patches_alone_and_never_deletes(use, skills, skill_text, home):
     create = {"action": "create", "name": "deploy", "content": skill_text()}
-    assert (await use("skill_manage", create, source="learning", origin="external"))[0] == "deny"
+    outside = {"action": "create", "name": "outside", "content": skill_text(name="outside")}
+    await use("skill_manage", outside, source="learning", origin="external", answers=None)
+    assert pending.proposal(home, "outside") is not None, "words from outside make a proposal and no skill"
+    assert not (skills / "outside").exists()
     assert (await use("skill_manage", create, source="learning", answers=None))[0] == "allow"
     assert (skills / "deploy/SKILL.md").exists()
     for change in ({"action": "delete"}, {"action": "remove_file", "file_path": "references/x.md"}):

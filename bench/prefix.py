@@ -19,7 +19,7 @@ SWITCHES = {15: "custom:other-model", 20: "custom:test-model"}
 
 
 def measure(runs: int) -> list[Row]:
-    """Forty turns with tools, a todo list that changes, and a switch to another model and back."""
+    """Forty turns with tools, a todo list that changes, writes to memory, and a switch to another model and back."""
     bodies = asyncio.run(_converse())
     repeated = total = 0
     for earlier, later in zip(bodies, bodies[1:], strict=False):
@@ -32,6 +32,8 @@ def measure(runs: int) -> list[Row]:
 
 async def _converse() -> list[bytes]:
     def answer(request: Received) -> Answer:
+        if not _of_the_conversation(request):
+            return chat("Nothing to save.")(request)
         if request.json["messages"][-1]["role"] == "tool":
             return chat("Done; that is what the file says, in a sentence of the usual length.")(request)
         return chat("Let me see.", *calls.pop(0))(request)
@@ -50,11 +52,19 @@ async def _converse() -> list[bytes]:
                     async for event in session.run(f"Question number {turn}: what do the notes say?"):
                         if isinstance(event, TurnFinished) and event.outcome != "completed":
                             raise RuntimeError(f"turn {turn} ended as {event.outcome}: {event.error}")
-        return [request.body for request in server.requests]
+        assert (home / "home" / "memories" / "MEMORY.md").read_text(encoding="utf-8").count("\n§\n") == TURNS // 5 - 1
+        return [request.body for request in server.requests if _of_the_conversation(request)]
+
+
+def _of_the_conversation(request: Received) -> bool:
+    """Titles and reviews are requests of their own."""
+    return any(tool["function"]["name"] == "read_file" for tool in request.json.get("tools", ()))
 
 
 def _calls(turn: int) -> list[ToolCall]:
     todos = [{"id": str(turn), "content": f"step {turn}", "status": "in_progress"}]
     read = ToolCall(id=f"r{turn}", name="read_file", arguments={"path": "notes.txt"})
     plan = ToolCall(id=f"t{turn}", name="todo", arguments={"todos": todos, "merge": True})
-    return [read, plan] if turn % 3 == 0 else [read]
+    note = {"action": "add", "target": "memory", "content": f"The notes were asked for in turn {turn}."}
+    keep = ToolCall(id=f"m{turn}", name="memory", arguments=note)
+    return [read, *([plan] if turn % 3 == 0 else []), *([keep] if turn % 5 == 0 else [])]

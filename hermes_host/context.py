@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from hermes_host.errors import NotFound, PluginError
-from hermes_host.events import Notice
-from hermes_host.protocols import Question, Questioner, Terminal
 from hermes_host.registry import Contribution, Kind, Registry
 
 if TYPE_CHECKING:
+    import asyncio
     from pathlib import Path
 
     from hermes_host.background import Background
     from hermes_host.catalogue import Catalogue
+    from hermes_host.events import Notice
     from hermes_host.messages import Provenance, ToolResult
+    from hermes_host.protocols import Questioner, Terminal
     from hermes_host.terminals import Shell, Terminals
 
 __all__ = ["PluginContext", "Services", "SessionContext", "ToolContext", "private_directory"]
@@ -149,6 +149,8 @@ class PluginContext:
     def spawn(self, work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
         """Do something beside the conversation. A failure is logged; at the end of the host it is cancelled."""
         if self._background is None:
+            import asyncio
+
             return asyncio.get_running_loop().create_task(work, name=f"{self.plugin}: {name}")
         return self._background.spawn(work, name=f"{self.plugin}: {name}")
 
@@ -212,6 +214,8 @@ class SessionContext:
     def announce(self, text: str, *, level: Literal["info", "warning", "error"] = "info", code: str = "") -> None:
         """Tell the user something in a line, also when no turn is running."""
         if self._announce is not None:
+            from hermes_host.events import Notice
+
             self._announce(Notice(text=text, level=level, code=code))
 
     def recorded(self, name: str) -> dict[str, Any]:
@@ -307,6 +311,8 @@ class ToolContext:
         """
         if self._questioner is None:
             return None
+        from hermes_host.protocols import Question
+
         question = Question(
             id=self.call_id,
             session_id=self.session.id,

@@ -52,7 +52,7 @@ def hermes_memories() -> Iterable[MemorySpec]:
     yield MemorySpec(
         name="honcho",
         summary="What Honcho knows of the user",
-        target="hermes_honcho.memory:connect",
+        target="hermes_honcho.entrance:connect",
         features=frozenset({"prompt", "recall", "observe", "flush"}),
         # Before the files of memory, after the guidance.
         order=310,

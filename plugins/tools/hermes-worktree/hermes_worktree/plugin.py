@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from hermes_host import hookimpl
@@ -33,9 +34,9 @@ def hermes_services() -> Iterable[ServiceSpec]:
 @hookimpl
 async def hermes_session_ended(session: SessionContext) -> None:
     """End the worktree with its conversation."""
-    from hermes_worktree.workspaces import leave
-
-    await leave(session)
+    workspaces = sys.modules.get("hermes_worktree.workspaces")  # not imported: no worktree was made
+    if workspaces is not None:
+        await workspaces.leave(session)
 
 
 @hookimpl

@@ -77,6 +77,7 @@ class _LineChat:
         self._work: asyncio.Task[None] | None = None
         self._lane: set[asyncio.Task[None]] = set()
         self._waiting: deque[str | Message] = deque([options.prompt] if options.prompt.strip() else [])
+        self._commanded = ""
         self._left = asyncio.Event()
         self._code = 0
         self._interrupted_at = 0.0
@@ -214,7 +215,7 @@ class _LineChat:
             self._echo(prompt)
             text = prompt.strip()
             prompt = text[1:] if text.startswith("//") else prompt
-        elif prompt.said.strip():
+        elif prompt.said.strip() and not self._commanded.endswith(prompt.said.strip()):
             self._echo(prompt.said)
         self._work = asyncio.create_task(self._turn(prompt))
 
@@ -235,6 +236,7 @@ class _LineChat:
 
     def _command(self, text: str, name: str, arguments: str) -> None:
         self._echo(text)
+        self._commanded = text
         task = asyncio.create_task(self._run_command(name, arguments))
         if self._work is None and not slash.runs_beside(self._host, name):
             self._work = task

@@ -1,0 +1,350 @@
+"""A command that runs in a container: what starts it, its events, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import secrets
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from hermes_docker.supervisor import END, KILL, SUPERVISOR, TAG_UNIT
+from hermes_docker.wire import Wire
+from hermes_host.protocols import Exited, Output
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+
+    from hermes_docker.daemon import Daemon
+    from hermes_host.protocols import Command
+
+__all__ = ["INLINE_AT_MOST", "Process", "kill"]
+
+_CHUNK_CHARACTERS = 30_000
+"""Of a script in one variable: Linux takes 128 KiB for one, and a character has four bytes at most."""
+_CHUNKS = 8
+INLINE_AT_MOST = _CHUNK_CHARACTERS * _CHUNKS
+"""Characters of a script that are given in the environment. A longer one goes by a file."""
+_DRAIN_SECONDS = 0.02
+"""How long output may still come when the command has ended and something it left in the background has not."""
+_START_SECONDS = 60.0
+_END_SECONDS = 2.0
+"""How long the rest of the output of a killed command may take."""
+_GRACE_TENTHS = 4
+"""Tenths of a second between asking a command to end and killing it."""
+
+_first_tag = (1 << 43) + (secrets.randbits(40) & ~1)
+_tags = itertools.count(_first_tag, 2)
+# In kibibytes: from 2^53 bytes on, which is more memory than there is. Even numbers are the commands', see SUPERVISOR.
+
+
+class Process:
+    """One command in a container."""
+
+    def __init__(self, daemon: Daemon, container: str, command: Command, shell: str) -> None:
+        self._daemon = daemon
+        self._container = container
+        self._command = command
+        self._shell = shell
+        self._tag = next(_tags) + 1
+        self._word = secrets.token_hex(16)
+        self._id = ""
+        self._wire: Wire | None = None
+        self._streams = {1: _Ended(self._word)} if command.pty else {1: _Ended(self._word), 2: _Ended(self._word)}
+        self._waiting: list[Output] = []
+        self._killing: asyncio.Task[bool] | None = None
+        self._timed_out = False
+        self.draining: asyncio.Task[None] | None = None
+        """Takes in what the command's background children still write, until the last of them is gone."""
+        self.cut = False
+        """The connection broke before the command's end was told: the container or its service is gone, perhaps."""
+
+    @property
+    def tag(self) -> int:
+        """The number that marks the command's processes."""
+        return self._tag - 1
+
+    async def events(
+        self, cwd: str, environment: Mapping[str, str], on_stuck: Callable[[], Any]
+    ) -> AsyncIterator[Output | Exited]:
+        """Start it and follow it to its end; leaving early kills it and waits for that. `on_stuck` is awaited where
+        it could not be killed."""
+        loop = asyncio.get_running_loop()
+        command = self._command
+        feeding: asyncio.Task[None] | None = None
+        timer: asyncio.TimerHandle | None = None
+        try:
+            # To its end even when this task is cancelled: what has been started half can neither be killed nor left.
+            await _to_its_end(self._start(cwd, environment))
+            assert self._wire is not None
+            if command.timeout is not None:
+                timer = loop.call_later(command.timeout, self._expire, on_stuck)
+            if self._with_input:
+                feeding = loop.create_task(self._feed(self._wire))
+            async for output in self._outputs(self._wire):
+                yield output
+            if self._timed_out:
+                await self._kill(on_stuck)
+                yield Exited(code=124, timed_out=True)
+            elif not self.cut:
+                self._raise_failure(cwd)
+                yield Exited(code=self._code)
+        finally:
+            if timer is not None:
+                timer.cancel()
+            await self._leave(feeding, on_stuck)
+
+    async def _leave(self, feeding: asyncio.Task[None] | None, on_stuck: Callable[[], Any]) -> None:
+        if feeding is not None:
+            feeding.cancel()
+            await asyncio.wait([feeding])
+            if not feeding.cancelled():
+                feeding.exception()
+        wire = self._wire
+        if wire is None:
+            return
+        if not self._has_ended and not self.cut:
+            try:
+                await _to_its_end(self._kill(on_stuck))
+            finally:
+                wire.close()
+        elif self._all_gone or self.cut:
+            wire.close()
+        else:
+            self.draining = asyncio.get_running_loop().create_task(_drain(wire))
+
+    async def code_of_the_service(self) -> int:
+        """What the service says of a command whose own end was not told; 0 where it does not know."""
+        found = await self._daemon.call(lambda client: client.api.exec_inspect(self._id))
+        return int(found.get("ExitCode") or 0)
+
+    # ------------------------------------------------------------------------------------------------ starting
+
+    @property
+    def _with_input(self) -> bool:
+        return self._command.pty or not isinstance(self._command.stdin, bytes) or bool(self._command.stdin)
+
+    async def _start(self, cwd: str, environment: Mapping[str, str]) -> None:
+        command = self._command
+        given = {
+            **environment,
+            "HERMES_TAG": str(self._tag),
+            "HERMES_END": self._word,
+            "HERMES_MODE": "pty" if command.pty else "pipes",
+            "HERMES_SHELL": self._shell,
+            "HERMES_DIR": cwd,
+        }
+        # In the environment, not among the arguments: those can be read by everybody on the machine.
+        for number in range(0, len(command.script), _CHUNK_CHARACTERS):
+            part = command.script[number : number + _CHUNK_CHARACTERS]
+            given[f"HERMES_{number // _CHUNK_CHARACTERS}"] = part
+        argv = ["/bin/sh", "-c", SUPERVISOR, "sh", *command.argv]
+        container, terminal, with_input = self._container, command.pty, self._with_input
+
+        def start(client: Any) -> tuple[str, Any]:
+            made = client.api.exec_create(container, argv, environment=given, stdin=with_input, tty=terminal)
+            return made["Id"], client.api.exec_start(made["Id"], socket=True, tty=terminal)
+
+        self._id, reader = await self._daemon.call(start)
+        self._wire = Wire(reader, framed=not terminal)
+        await self._wait_until_started(self._wire)
+
+    # ------------------------------------------------------------------------------------------------- reading
+
+    async def _wait_until_started(self, wire: Wire) -> None:
+        """Until the supervisor says that it runs. Before that nothing bears the command's number, and a kill would miss
+        what starts right after it."""
+        async with asyncio.timeout(_START_SECONDS):
+            while not self._streams[1].started and not self._has_ended:
+                if not await self._take(wire):
+                    break
+
+    async def _take(self, wire: Wire) -> bool:
+        """Read once; false at the end."""
+        stream, data = await wire.receive()
+        if not data:
+            self.cut = not self._has_ended and not self._timed_out
+            self._waiting += [Output(rest, number) for number, ended in self._streams.items() if (rest := ended.rest())]
+            return False
+        stream = stream if stream in self._streams else 1
+        if data := self._streams[stream].feed(data):
+            self._waiting.append(Output(data, stream))
+        return True
+
+    async def _outputs(self, wire: Wire) -> AsyncIterator[Output]:
+        """The output, until the end of the command has been told on each stream and nobody writes any more, or (where
+        something was left in the background) a moment has passed."""
+        reading: asyncio.Task[bool] | None = None
+        more = not self.cut
+        try:
+            while True:
+                while self._waiting:
+                    yield self._waiting.pop(0)
+                if self._all_gone or not more:
+                    return
+                if not self._has_ended:
+                    more = await self._take(wire)
+                    continue
+                reading = asyncio.ensure_future(self._take(wire))
+                await asyncio.wait([reading], timeout=_DRAIN_SECONDS)
+                if not reading.done():
+                    return
+                more = reading.result()
+        finally:
+            if reading is not None and not reading.done():
+                reading.cancel()
+                await asyncio.wait([reading])
+
+    @property
+    def _has_ended(self) -> bool:
+        return all(ended.kind for ended in self._streams.values())
+
+    @property
+    def _all_gone(self) -> bool:
+        return all(ended.gone or ended.kind in ("d", "p") for ended in self._streams.values())
+
+    @property
+    def _code(self) -> int:
+        return self._streams[1].number
+
+    def _raise_failure(self, cwd: str) -> None:
+        kind, number = self._streams[1].kind, self._streams[1].number
+        if kind in ("d", "p"):
+            raise OSError(number, os.strerror(number), cwd if kind == "d" else self._command.argv[0])
+
+    # ------------------------------------------------------------------------------------------------- feeding
+
+    async def _feed(self, wire: Wire) -> None:
+        stdin = self._command.stdin
+        last = b""
+        with suppress(ConnectionError, OSError):
+            if isinstance(stdin, bytes):
+                last = stdin
+                await wire.send(stdin)
+            else:
+                async for data in stdin:
+                    last = data or last
+                    await wire.send(data)
+            if self._command.pty:
+                # Control-D: once for the text before it where that is no whole line, and once for the end.
+                await wire.send(b"\x04" if last[-1:] in (b"", b"\n") else b"\x04\x04")
+            else:
+                wire.end_input()
+
+    # -------------------------------------------------------------------------------------------------- ending
+
+    def _expire(self, on_stuck: Callable[[], Any]) -> None:
+        if not self._has_ended:
+            self._timed_out = True
+            self._begin_to_kill(on_stuck)
+
+    def _begin_to_kill(self, on_stuck: Callable[[], Any]) -> asyncio.Task[bool]:
+        if self._killing is None:
+            self._killing = asyncio.get_running_loop().create_task(self._kill_now(on_stuck))
+        return self._killing
+
+    async def _kill(self, on_stuck: Callable[[], Any]) -> None:
+        await self._begin_to_kill(on_stuck)
+
+    async def _kill_now(self, on_stuck: Callable[[], Any]) -> bool:
+        killed = await kill(self._daemon, self._container, self.tag, grace=_GRACE_TENTHS)
+        if not killed:
+            await on_stuck()
+        if self._wire is not None:
+            asyncio.get_running_loop().call_later(_END_SECONDS, self._wire.stop_reading)
+        return killed
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Wait for it, also when the waiting is cancelled; then it is cancelled afterwards."""
+    task = asyncio.ensure_future(work)
+    cancelled = False
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            cancelled = not task.cancelled()
+        except Exception:  # noqa: BLE001, told below
+            break
+    if cancelled:
+        if not task.cancelled():
+            task.exception()
+        raise asyncio.CancelledError
+    task.result()
+
+
+async def kill(daemon: Daemon, container: str, tag: int, *, grace: int = 0) -> bool:
+    """Kill every process that bears `tag`; false where that cannot be done, as when no process can be started."""
+    import docker.errors
+
+    argv = ["/bin/sh", "-c", KILL, "sh", str(tag * TAG_UNIT), str((tag + 1) * TAG_UNIT), str(grace)]
+
+    def work(client: Any) -> bool:
+        try:
+            made = client.api.exec_create(container, argv, stdout=True, stderr=True)
+            client.api.exec_start(made["Id"])
+            return bool(client.api.exec_inspect(made["Id"])["ExitCode"] == 0)
+        except docker.errors.APIError:
+            # No container, no process. Otherwise it is for the caller to end it as a whole.
+            try:
+                return not client.containers.get(container).attrs["State"]["Running"]
+            except docker.errors.NotFound:
+                return True
+
+    return await daemon.call(work)
+
+
+async def _drain(wire: Wire) -> None:
+    try:
+        while (await wire.receive())[1]:
+            pass
+    finally:
+        wire.close()
+
+
+class _Ended:
+    """Takes the supervisor's messages out of one stream."""
+
+    def __init__(self, word: str) -> None:
+        self._mark = END % word.encode()
+        self._held = b""
+        self.kind = ""
+        """`x`, `d` or `p` once the end was told."""
+        self.number = 0
+        self.started = False
+        self.gone = False
+
+    def feed(self, data: bytes) -> bytes:
+        """The command's own part of `data`."""
+        data = self._held + data if self._held else data
+        self._held = b""
+        passed = []
+        while (at := data.find(self._mark)) >= 0:
+            end = data.find(b"\0", at + len(self._mark))
+            if end < 0:
+                passed.append(data[:at])
+                self._held = data[at:]
+                return b"".join(passed)
+            self._note(data[at + len(self._mark) : end].decode("ascii", "replace"))
+            passed.append(data[:at])
+            data = data[end + 1 :]
+        begun = data.rfind(b"\0", max(0, len(data) - len(self._mark)))
+        if begun >= 0 and self._mark.startswith(data[begun:]):
+            data, self._held = data[:begun], data[begun:]
+        passed.append(data)
+        return b"".join(passed)
+
+    def _note(self, message: str) -> None:
+        if message == "s":
+            self.started = True
+        elif message == "z":
+            self.gone = True
+        elif not self.kind and message[:1] in ("x", "d", "p"):
+            self.kind = message[0]
+            self.number = int(message[1:]) if message[1:].isdigit() else 1
+
+    def rest(self) -> bytes:
+        """What was held back and is no message after all."""
+        rest, self._held = self._held, b""
+        return rest

@@ -1,0 +1,1 @@
+"""The terminal backend `ssh`: commands and files on another machine."""

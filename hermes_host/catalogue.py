@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 from hermes_host.context import PluginContext, Services
 from hermes_host.errors import HermesError, PluginError
 from hermes_host.plugins import PluginRecord, Plugins, describe, import_foreign
-from hermes_host.registry import KINDS, Contribution, Kind, Registry, collect
+from hermes_host.registry import KINDS, Contribution, Kind, Registry, collect, fault_of
 
 if TYPE_CHECKING:
     from hermes_host.agent.schema import Parameters
     from hermes_host.background import Background
     from hermes_host.config import Config
     from hermes_host.config.secrets import Secrets
-    from hermes_host.protocols import SecretStore
+    from hermes_host.protocols import SecretStore, ToolSource
     from hermes_host.specs import (
         CheckSpec,
         CommandSpec,
@@ -47,6 +47,9 @@ if TYPE_CHECKING:
 __all__ = ["Catalogue"]
 
 log = logging.getLogger(__name__)
+
+SOURCE_LIMIT = 2.0
+"""Seconds a source of tools may take to say what it offers."""
 
 
 BUILTIN = {"host": "hermes_host.builtin"}
@@ -90,6 +93,7 @@ class Catalogue:
         self._contexts: dict[str, PluginContext] = {}
         self._registries: dict[str, Registry[Any]] = {}
         self._opening_stores = False
+        self._sourced: dict[str, dict[str, ToolSpec]] = {}
 
     # -------------------------------------------------------------------------------------- configuration, secrets
 
@@ -342,6 +346,36 @@ class Catalogue:
     async def middleware_parts(self, around: str) -> Sequence[Any]:
         """The live middleware around `model` or `tool`, outermost first."""
         return [await self.part(item) for item in self.middleware if item.spec.around == around]
+
+    async def refresh_tools(self) -> None:
+        """Ask the sources of tools what they offer now. One that fails keeps what it offered before."""
+        import asyncio
+
+        for source in self.registry("tool_sources"):
+            try:
+                part: ToolSource = await self.part(source)
+                async with asyncio.timeout(SOURCE_LIMIT):
+                    specs = list(await part.tools())
+            except Exception as error:
+                late = isinstance(error, TimeoutError)
+                text = f"it did not answer within {SOURCE_LIMIT:g} s." if late else describe(error)
+                if not any(problem.where == source.title for problem in source.record.problems):
+                    log.warning("%s", source.record.add_problem(source.title, text).line(), exc_info=error)
+                continue
+            self._replace_tools(source, specs)
+
+    def _replace_tools(self, source: Contribution[Any], specs: Sequence[ToolSpec]) -> None:
+        """Have exactly these tools of a source; one whose name is taken is left out."""
+        wanted = {spec.name: spec for spec in specs if not fault_of(spec, KINDS["tools"])}
+        offered = self._sourced.setdefault(source.name, {})
+        for name in [name for name, spec in offered.items() if wanted.get(name) != spec]:
+            self.tools.remove(name)
+            self._parameters.pop((source.plugin, name), None)
+            del offered[name]
+        for name, spec in wanted.items():
+            if name not in offered and name not in self.tools:
+                self.tools.add(Contribution("tools", spec, source.record))
+                offered[name] = spec
 
     def parameters(self, tool: Contribution[ToolSpec]) -> Parameters | None:
         """What a tool accepts; None, with a problem noted, when its declaration cannot be used."""

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         SlashCommandSpec,
         TerminalSpec,
         ToolsetSpec,
+        ToolSourceSpec,
         ToolSpec,
     )
 
@@ -105,6 +106,19 @@ def hermes_tools(config: Mapping[str, Any]) -> Iterable[ToolSpec]:
                 effects=frozenset({"net"}),
                 parallel=True,
             )
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def hermes_tool_sources() -> Iterable[ToolSourceSpec]:
+    """Yield where tools come from that are known only at run time.
+
+    Example::
+
+        @hookimpl
+        def hermes_tool_sources():
+            yield ToolSourceSpec(name="acme", summary="Tools of ACME's servers", target="hermes_acme.tools:source")
     """
     raise NotImplementedError
 

@@ -159,6 +159,7 @@ class Host(Catalogue):
         if terminal:
             self.terminal_backends.get(terminal)
         chosen, name = self.resolve_model(model, provider)
+        await self.refresh_tools()
         selected = self._select_tools(toolsets, source)
         writer = self.sessions.create(
             source=source,
@@ -204,6 +205,7 @@ class Host(Catalogue):
         chosen, name = (
             self._model_of(info.id, info.model) if not (model or provider) else self.resolve_model(model, provider)
         )
+        await self.refresh_tools()
         selected = self._select_tools(toolsets, info.source)
         writer = self.sessions.open(info.id)
         records = self.sessions.load(info.id)

@@ -29,6 +29,7 @@ from hermes_host.specs import (
     SlashCommandSpec,
     TerminalSpec,
     ToolsetSpec,
+    ToolSourceSpec,
     ToolSpec,
 )
 
@@ -61,6 +62,7 @@ class Kind(msgspec.Struct, frozen=True):
 KINDS: dict[str, Kind] = {
     "providers": Kind("hermes_providers", ProviderSpec, "provider"),
     "tools": Kind("hermes_tools", ToolSpec, "tool"),
+    "tool_sources": Kind("hermes_tool_sources", ToolSourceSpec, "tool source"),
     "toolsets": Kind("hermes_toolsets", ToolsetSpec, "toolset"),
     "terminals": Kind("hermes_terminals", TerminalSpec, "terminal backend"),
     "session_stores": Kind("hermes_session_stores", SessionStoreSpec, "session store"),
@@ -225,6 +227,12 @@ class Registry(Generic[S]):
             raise ValueError(fault or f"There is a {self.kind.word} {contribution.name!r} already.")
         self._put(contribution)
         self._by_name = {item.name: item for item in sorted(self._by_name.values(), key=_place)}
+
+    def remove(self, name: str) -> None:
+        """Take away one that was added at run time; without effect where there is none of that name."""
+        found = self._by_name.pop(name, None)
+        if found is not None:
+            found.record.contributions.remove((found.kind, found.name))
 
     def get(self, name: str) -> Contribution[S]:
         """The contribution of that name or alias. Raises `NotFound`, naming near ones."""

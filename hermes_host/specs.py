@@ -46,6 +46,7 @@ __all__ = [
     "SlashCommandSpec",
     "Spec",
     "TerminalSpec",
+    "ToolSourceSpec",
     "ToolSpec",
     "ToolsetSpec",
 ]
@@ -134,6 +135,15 @@ class ToolSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds for one call, 0 for no limit but the turn's deadline."""
     shows: str = ""
     """The argument a front end shows on the tool's line, such as `"command"` or `"path"`."""
+    priority: int = 0
+
+
+class ToolSourceSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """Tools that are known only at run time. Target: `(context: PluginContext, spec) -> ToolSource`, sync or async."""
+
+    name: str
+    summary: str
+    target: str
     priority: int = 0
 
 
@@ -319,6 +329,7 @@ class FrontendSpec(msgspec.Struct, frozen=True, kw_only=True):
 Spec = (
     ProviderSpec
     | ToolSpec
+    | ToolSourceSpec
     | ToolsetSpec
     | TerminalSpec
     | SessionStoreSpec

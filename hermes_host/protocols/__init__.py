@@ -31,6 +31,7 @@ from hermes_host.protocols.tools import (
     Questioner,
     ToolMiddleware,
     ToolOutput,
+    ToolSource,
 )
 
 __all__ = [
@@ -65,4 +66,5 @@ __all__ = [
     "ToolDefinition",
     "ToolMiddleware",
     "ToolOutput",
+    "ToolSource",
 ]

@@ -9,9 +9,10 @@ import msgspec
 from hermes_host.messages import Media, Provenance, Text, ToolCall, Unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from hermes_host.context import ToolContext
+    from hermes_host.specs import ToolSpec
 
 __all__ = [
     "ApprovalCase",
@@ -24,6 +25,7 @@ __all__ = [
     "Questioner",
     "ToolMiddleware",
     "ToolOutput",
+    "ToolSource",
 ]
 
 
@@ -46,6 +48,19 @@ class ToolMiddleware(Protocol):
         self, call: ToolCall, context: ToolContext, call_next: Callable[[ToolCall], Awaitable[ToolOutput]]
     ) -> ToolOutput:
         """Make the call, by `call_next` or otherwise. Changed arguments are judged anew. `context` is the tool's."""
+        ...
+
+
+@runtime_checkable
+class ToolSource(Protocol):
+    """Tools that are known only at run time, such as those of servers the user has configured."""
+
+    async def tools(self) -> Sequence[ToolSpec]:
+        """What it offers now. Asked whenever a conversation begins, so it answers from what it knows already, within
+        milliseconds, and looks for changes beside the conversation.
+
+        Specs are like those of `hermes_tools`; a handler finds out by `ToolContext.tool` which of them was called.
+        """
         ...
 
 

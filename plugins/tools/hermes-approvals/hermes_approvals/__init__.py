@@ -1,0 +1,1 @@
+"""Approval rules, a second look by a model, and an audit log."""

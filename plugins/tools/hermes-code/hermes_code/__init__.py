@@ -1,0 +1,1 @@
+"""Scripts of the model, run where its commands run, with the conversation's tools at hand."""

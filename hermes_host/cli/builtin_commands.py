@@ -18,7 +18,7 @@ GROUPS: dict[str, tuple[CommandSpec, ...]] = {
         ),
         CommandSpec(
             name="sessions",
-            summary="List, show, export and delete conversations.",
+            summary="List, search, show, export, import and delete conversations.",
             target="hermes_host.cli.sessions:sessions",
         ),
     ),
@@ -91,9 +91,9 @@ def slash_commands() -> Iterable[SlashCommandSpec]:
     )
     yield SlashCommandSpec(
         name="sessions",
-        summary="List the latest conversations.",
+        summary="List the latest conversations, or search them.",
         target=f"{here}:sessions",
-        usage="[number]",
+        usage="[number or words]",
         while_busy=True,
     )
     yield SlashCommandSpec(

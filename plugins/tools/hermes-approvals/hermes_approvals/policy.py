@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 QUESTION = "approvals.question"
 """Where a session's memory holds the last case that somebody was asked about."""
+_OWNERS = "cli"
 _SAID = "approvals.said"
 _CONSENTED = "approvals.consented"
 _SHOWN = 4_000
@@ -76,6 +77,8 @@ class Policy:
             return finding
         if around.nobody_asked:
             return self._without_asking(case, finding)
+        if not case.attended and (around.surface != _OWNERS or case.origin != "owner"):
+            finding = _each_time(finding)
         if settings.mode == "smart" and case.session_id not in self.rehearsals:
             return await self._looked_at(case, around, finding, settings.smart_timeout)
         return finding
@@ -141,6 +144,12 @@ class Policy:
             memory[QUESTION] = case
             if decision.choice in ("session", "always"):
                 memory[_CONSENTED] = memory.get(_CONSENTED, frozenset()) | {(case.call.name, _shown(case))}
+
+
+def _each_time(finding: Finding) -> Finding:
+    """What a person allowed with `always` was about a surface where they could see it: it does not count elsewhere."""
+    asked = finding.assessment or Assessment(verdict="ask")
+    return Finding(msgspec.structs.replace(asked, rememberable=False), finding.rules)
 
 
 def _record(

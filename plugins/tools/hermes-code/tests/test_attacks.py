@@ -175,12 +175,14 @@ async def test_a_flood_of_output_is_bounded(bench: Any) -> None:
     assert result["output"].endswith("\nend\n")
 
 
+@pytest.mark.parametrize("terminal", ["plain"], indirect=True)
 async def test_output_without_end_meets_the_time_out(bench: Any) -> None:
     result = await bench.run("import os\nwhile True: os.write(2, b'x' * 4096); os.write(1, b'y' * 4096)", timeout=1)
     assert result["status"] == "timeout"
     assert len(result["output"]) < 61_000
 
 
+@pytest.mark.parametrize("terminal", ["plain"], indirect=True)
 async def test_calls_without_end_meet_the_limit_and_the_time_out(bench: Any) -> None:
     result = await bench.run(
         "from hermes_tools import look\nwhile True:\n    try: look('x')\n    except Exception: pass", timeout=1

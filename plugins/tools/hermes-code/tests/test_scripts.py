@@ -92,6 +92,7 @@ async def test_it_uses_the_python_of_an_activated_environment(bench: Any) -> Non
     assert "activated" in bench.result("execute_code")
 
 
+@pytest.mark.parametrize("terminal", ["plain"], indirect=True)
 async def test_variables_that_a_session_passes_on_reach_the_script(bench: Any, monkeypatch: Any) -> None:
     session = await bench.begin("import os; print(repr(os.environ.get('WEATHER_CODE')))")
     session.context.pass_environment("WEATHER_CODE")
@@ -230,6 +231,7 @@ async def test_control_sequences_are_taken_out(bench: Any) -> None:
     assert result["output"] == "red plain\n"
 
 
+@pytest.mark.parametrize("terminal", ["plain"], indirect=True)
 async def test_a_first_call_after_a_long_while_works(bench: Any) -> None:
     result = await bench.run(
         "import time; time.sleep(2)\nfrom hermes_tools import look\nprint(look('late').json()['seen'])"
@@ -256,6 +258,7 @@ class TestWithAShortTime:
         assert time.monotonic() - began < 5
 
 
+@pytest.mark.parametrize("terminal", ["plain"], indirect=True)
 async def test_the_turns_deadline_counts(bench: Any) -> None:
     session = await bench.begin("print('so far')\n__import__('time').sleep(60)")
     bench.events = await events_of(session.run("go", deadline=4))

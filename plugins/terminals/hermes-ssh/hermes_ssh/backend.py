@@ -188,7 +188,7 @@ class SshTerminal:
 
     async def list(self, path: str) -> Sequence[FileInfo]:
         """What a directory holds, by name."""
-        return await (await self._files()).list(self._absolute(path))
+        return await (await self._files()).list_directory(self._absolute(path))
 
     async def hibernate(self) -> None:
         """Always raises `Unsupported`: the machine is not ours to put to sleep."""

@@ -22,7 +22,7 @@ _TOOLS = "env sh head grep sed awk tr cat sleep stat"
 
 
 async def check(context: PluginContext) -> Iterable[CheckResult]:
-    """Whether the machine can be reached, commands run there and files can be read. Nothing where none is configured."""
+    """Whether the machine answers, runs commands and has what they need. Nothing where none is configured."""
     settings = combined(context.section(Settings, "ssh"), context.section(TerminalSettings, "terminal"))
     if not settings.host:
         return []

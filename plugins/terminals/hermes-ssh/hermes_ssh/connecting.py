@@ -39,7 +39,9 @@ class Hop:
         """Read `[user@]host[:port]`, an IPv6 address in brackets. Raises `ConfigError`."""
         found = re.fullmatch(r"(?:([^@\s]+)@)?(?:\[([0-9A-Fa-f:.%]+)\]|([^:@\s\[\]]+))(?::(\d{1,5}))?", text)
         if found is None:
-            raise ConfigError(f"{text!r} is no machine to go through.", remedy="Write `ssh.jump` as [user@]host[:port].")
+            raise ConfigError(
+                f"{text!r} is no machine to go through.", remedy="Write `ssh.jump` as [user@]host[:port]."
+            )
         return cls(found[2] or found[3], found[1] or "", int(found[4] or 0))
 
     def __str__(self) -> str:
@@ -193,7 +195,9 @@ def changed_key(settings: Settings, host: str, port: int, fingerprint: str) -> H
     )
 
 
-async def _connect_to(hop: Hop, settings: Settings, ties: Ties, options: dict[str, Any]) -> asyncssh.SSHClientConnection:
+async def _connect_to(
+    hop: Hop, settings: Settings, ties: Ties, options: dict[str, Any]
+) -> asyncssh.SSHClientConnection:
     client = _Client(settings, _known_hosts(settings), ties)
     given = {"username": hop.user, "port": hop.port}
     try:
@@ -233,7 +237,7 @@ def _explained(error: Exception, hop: Hop, settings: Settings) -> HermesError:
             " set `ssh.user` and `ssh.key`, and add the public key to ~/.ssh/authorized_keys there.",
         )
     if isinstance(error, asyncssh.HostKeyNotVerifiable):
-        return HermesError(f"The key of the machine {str(hop)!r} is not acceptable: {error}.", remedy="Ask who runs it.")
+        return HermesError(f"The key of {str(hop)!r} is not acceptable: {error}.", remedy="Ask who runs it.")
     if isinstance(error, asyncssh.ConfigParseError):
         return ConfigError(f"The file {settings.config!r} cannot be used: {error}", remedy="Mend it.")
     if isinstance(error, socket.gaierror):
@@ -248,4 +252,7 @@ def _explained(error: Exception, hop: Hop, settings: Settings) -> HermesError:
             f"The machine {str(hop)!r} refused the connection: no SSH server listens there.",
             remedy="Check `ssh.host` and `ssh.port`, and that sshd runs.",
         )
-    return Unreachable(f"No connection to the machine {str(hop)!r}: {error or type(error).__name__}.", remedy="Check it.")
+    return Unreachable(
+        f"No connection to the machine {str(hop)!r}: {error or type(error).__name__}.",
+        remedy=f"Try `ssh -v -p {hop.port or 22} {hop.host} true`.",
+    )

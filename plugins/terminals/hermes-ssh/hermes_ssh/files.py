@@ -77,11 +77,11 @@ class Files:
         _expect_regular(await self._expect_no_link(path), path)
         with _named(path):
             async with await self._open(path, asyncssh.FXF_READ) as file:
-                parts = []
+                parts: list[bytes] = []
                 taken = 0
                 while limit is None or taken < limit:
                     wanted = _BLOCK if limit is None else min(_BLOCK, limit - taken)
-                    data = await file.read(wanted, offset + taken)
+                    data: bytes = await file.read(wanted, offset + taken)
                     parts.append(data)
                     taken += len(data)
                     if len(data) < wanted:
@@ -130,7 +130,7 @@ class Files:
                     raise _error(errno.ENOTEMPTY, path) from None
                 raise
 
-    async def list(self, path: str) -> Sequence[FileInfo]:
+    async def list_directory(self, path: str) -> Sequence[FileInfo]:
         """What a directory holds, by name."""
         found = await self._expect_no_link(path)
         if _kind(found) != "directory":
@@ -206,7 +206,7 @@ class Files:
 
     async def _open(
         self, path: str, flags: int, attributes: asyncssh.SFTPAttrs | None = None
-    ) -> asyncssh.SFTPClientFile[bytes]:
+    ) -> asyncssh.SFTPClientFile:
         try:
             async with asyncio.timeout(_OPEN_SECONDS):
                 return await self._client.open(path, flags, attributes or asyncssh.SFTPAttrs(), encoding=None)
@@ -214,9 +214,7 @@ class Files:
             self._link.forget_sftp()
             raise _error(errno.EINVAL, path, "Not a regular file, or a file system that does not answer") from None
 
-    async def _dress(
-        self, file: asyncssh.SFTPClientFile[bytes], before: asyncssh.SFTPAttrs | None, mode: int | None
-    ) -> None:
+    async def _dress(self, file: asyncssh.SFTPClientFile, before: asyncssh.SFTPAttrs | None, mode: int | None) -> None:
         """Give the new file the owner and the mode of the old one."""
         if before is not None and before.uid is not None and before.gid is not None:
             made = await file.stat()
@@ -281,7 +279,7 @@ def _lost(error: BaseException) -> Unreachable:
     return Unreachable(f"The SSH connection was lost while a file was used: {error}.", remedy="Try again.")
 
 
-class _named:  # noqa: N801 - it reads as a statement
+class _named:  # reads as a statement
     """Gives errors of SFTP as `OSError`s with the path."""
 
     def __init__(self, path: str) -> None:

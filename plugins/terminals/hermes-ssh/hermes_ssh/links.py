@@ -8,6 +8,7 @@ import re
 import secrets
 import time
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import asyncssh
@@ -79,7 +80,7 @@ class Link:
             await self.close()
             raise Unreachable(
                 f"No shell starts on {settings.host!r}: {error or 'it gave no sign in time'}.",
-                remedy=f"Try `ssh {settings.host} sh -c true`: the account needs a shell, `head`, `grep`, `sed`, `awk`.",
+                remedy=f"Try `ssh {settings.host} sh -c true`: it needs a shell and `head`, `grep`, `sed`, `awk`.",
             ) from error
         except BaseException:
             await self.close()
@@ -114,7 +115,8 @@ class Link:
         if self._warden is None or self.lost:
             return ""
         number = str(next(self._numbers))
-        answer = self._answers[number] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._answers[number] = answer
         try:
             self._warden.stdin.write(f"{verb} {number} {quoted(argument)}\n".encode("utf-8", "surrogateescape"))
             async with asyncio.timeout(_WARDEN_SECONDS):
@@ -221,7 +223,10 @@ class Links:
             pause = min(pause * 2, 5.0)
 
     async def start(
-        self, factory: Callable[[Link], asyncssh.SSHClientSession[bytes]], command: Callable[[Link], str], **options: Any
+        self,
+        factory: Callable[[Link], asyncssh.SSHClientSession[bytes]],
+        command: Callable[[Link], str],
+        **options: Any,
     ) -> tuple[Link, Any]:
         """Ask for a command on a live connection. Nothing has run when this fails, for its code has not been sent.
 
@@ -232,7 +237,7 @@ class Links:
             link = await self.link(full)
             try:
                 _, session = await link.connection.create_session(
-                    lambda link=link: factory(link), command(link), encoding=None, **options
+                    partial(factory, link), command(link), encoding=None, **options
                 )
                 return link, session
             except asyncssh.ChannelOpenError as error:

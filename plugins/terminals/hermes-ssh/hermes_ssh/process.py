@@ -138,7 +138,7 @@ class Process(asyncssh.SSHClientSession[bytes]):
             if not any(stream.began for stream in self._streams.values()):
                 noise = b"".join(stream.noise for stream in self._streams.values()).decode("utf-8", "replace").strip()
                 raise HermesError(
-                    f"The shell on the other machine ended before the command began: {noise[-500:] or 'no reason given'}.",
+                    f"The other machine's shell ended before the command began: {noise[-500:] or 'no reason given'}.",
                     remedy="The account needs a shell that runs commands, and `env`, `sh`, `head`.",
                 )
         except BaseException:
@@ -157,6 +157,8 @@ class Process(asyncssh.SSHClientSession[bytes]):
                     self._held -= len(output.data)
                     yield output
                 self._resume()
+                if self._queue:
+                    continue  # what was held back came while reading was resumed
                 if self._failure is not None:
                     raise self._failure
                 if self._complete:
@@ -220,9 +222,11 @@ class Process(asyncssh.SSHClientSession[bytes]):
     # ------------------------------------------------------------------------------------------ what asyncssh calls
 
     def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
+        """The channel is open."""
         self._channel = chan
 
     def data_received(self, data: bytes, datatype: int | None) -> None:
+        """Something was written."""
         number = 2 if datatype == asyncssh.EXTENDED_DATA_STDERR and not self._pty else 1
         passed = self._streams[number].feed(data)
         if passed and not self._discarding:
@@ -236,9 +240,11 @@ class Process(asyncssh.SSHClientSession[bytes]):
         self._changed.set()
 
     def exit_status_received(self, status: int) -> None:
+        """The wrapper has ended."""
         self._ended(status)
 
     def exit_signal_received(self, signal: str, core_dumped: bool, msg: str, lang: str) -> None:
+        """The wrapper was killed."""
         self._ended(128 + _signal_number(signal))
 
     def _ended(self, code: int) -> None:
@@ -254,9 +260,11 @@ class Process(asyncssh.SSHClientSession[bytes]):
             self._finish()
 
     def eof_received(self) -> bool:
-        return True  # keep our side open: standard input has its own end
+        """Keep our side open: standard input has its own end."""
+        return True
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """The channel is closed."""
         self.closed.set()
         self._writable.set()
         self._changed.set()
@@ -271,9 +279,11 @@ class Process(asyncssh.SSHClientSession[bytes]):
             self._finish()
 
     def pause_writing(self) -> None:
+        """The other side takes no more for now."""
         self._writable.clear()
 
     def resume_writing(self) -> None:
+        """It takes more."""
         self._writable.set()
 
     # ----------------------------------------------------------------------------------------------------- its parts
@@ -308,7 +318,7 @@ class Process(asyncssh.SSHClientSession[bytes]):
                 self._channel.write_eof()
         except (OSError, asyncssh.Error):
             pass  # the command has ended without reading all of it
-        except Exception as error:  # of the iterator, which is the caller's: the caller is told
+        except Exception as error:  # noqa: BLE001 - of the iterator, which is the caller's: the caller is told
             self._failure = error
             self._changed.set()
 

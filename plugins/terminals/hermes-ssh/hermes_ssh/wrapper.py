@@ -1,8 +1,8 @@
 """The shell code that runs on the other machine.
 
-A command there consists of three processes: the login shell that the server starts becomes, by `exec`, a small `sh`,
-the *wrapper*, whose session and process group hold nothing else; and that runs the shell for the script. The code for
-this shell, with the script and the environment in it, comes over standard input, so no argument list ever shows it.
+A command there is two shells and what they run. The login shell that the server starts becomes, by `exec`, a small
+`sh`, the *wrapper*, whose session and process group hold nothing else; and that runs the shell for the script. The code
+for this shell, with the script and the environment in it, comes over standard input: no argument list ever shows it.
 It is run only when it has arrived whole. The wrapper says on both streams when the command has ended, behind the last
 byte the command wrote: neither the server's word about its exit (which overtakes output) nor the end of the streams
 (which children in the background hold open) says so.
@@ -99,7 +99,8 @@ def program_code(word: str, setup: str, argv: Sequence[str], pty: bool) -> bytes
         look = f'IFS=:; for d in $PATH; do [ -f "${{d:-.}}/"{name} ] && [ -x "${{d:-.}}/"{name} ] && x=1; done'
     missing = f"[ -n \"$x\" ] || {{ printf '\\000{word}fail PROGRAM\\000'; exit 1; }}"
     words = _without_nul(" ".join(shlex.quote(each) for each in argv))
-    return _encoded(f"{setup}; x=; {look}; unset IFS; {missing}; unset x d; {_ready(word, pty)}; exec {words}\n#{word}")
+    started = f"{missing}; unset x d; {_ready(word, pty)}; exec {words}"
+    return _encoded(f"{setup}; x=; {look}; unset IFS; {started}\n#{word}")
 
 
 def _without_nul(text: str) -> str:
@@ -112,8 +113,8 @@ def _encoded(code: str) -> bytes:
     return code.encode("utf-8", "surrogateescape")
 
 
-# Reads lines of shell words. `end ID MARK` ends the processes whose mark begins so and answers `done ID`; `stat ID PATH`
-# answers `stat ID DEVICE:INODE LINKS`, which SFTP cannot tell.
+# Reads lines of shell words. `end ID MARK` ends the processes whose mark begins so and answers `done ID`;
+# `stat ID PATH` answers `stat ID DEVICE:INODE LINKS`, which SFTP cannot tell.
 #
 # Processes are asked to end first and killed after some 0.4 s. There is nothing to wait on in a POSIX shell for the end
 # of processes that are not its children, hence the short sleeps. Parents come first, or a shell would have time to

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hermes_host.errors import Denied, HermesError
 
-__all__ = ["AddressRefused", "BundleRefused", "HubUnavailable", "InstallRefused", "TooManyRequests"]
+__all__ = ["BundleRefused", "HubUnavailable", "InstallRefused", "TooManyRequests"]
 
 
 class HubUnavailable(HermesError):
@@ -21,10 +21,6 @@ class TooManyRequests(HubUnavailable):
     def __init__(self, message: str, *, remedy: str = "", retry_after: float | None = None) -> None:
         super().__init__(message, remedy=remedy, status=429)
         self.retry_after = retry_after
-
-
-class AddressRefused(Denied):
-    """An address that must not be asked: private, malformed, or not encrypted."""
 
 
 class BundleRefused(Denied):

@@ -1,4 +1,4 @@
-"""HTTP for all hubs: guarded addresses, limits on time and size, patience with busy servers, cached answers."""
+"""HTTP for all hubs, through the network guard: patience with busy servers, cached answers, errors of hubs."""
 
 from __future__ import annotations
 
@@ -6,32 +6,28 @@ import asyncio
 import hashlib
 import json
 import math
-import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from email.utils import parsedate_to_datetime
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from hermes_network.errors import FetchFailed
+from hermes_network.waiting import retry_after
 
 from hermes_host.errors import NotFound
-from hermes_skillhub.errors import AddressRefused, HubUnavailable, TooManyRequests
+from hermes_skillhub.errors import HubUnavailable, TooManyRequests
 
 if TYPE_CHECKING:
-    from aiohttp import ClientResponse, ClientSession
-    from yarl import URL
+    from hermes_network.client import Client
 
-    from hermes_skillhub.addresses import AddressPolicy
     from hermes_skillhub.cache import Cache
 
 __all__ = ["JSON_LIMIT", "Answer", "Transport"]
 
 JSON_LIMIT = 8 << 20
 """Bytes of a JSON document, unpacked."""
-_REDIRECTS = 5
 _TRIES = 3
 _PATIENCE = 15.0
 """The longest wait, in seconds, that a server may ask for without the user being told instead."""
-_MOVED = (301, 302, 303, 307, 308)
 _PASSING = (429, 502, 503, 504)
 
 
@@ -56,19 +52,10 @@ class Answer(msgspec.Struct, frozen=True):
 class Transport:
     """One per process. A connection is opened when something is first asked for."""
 
-    def __init__(
-        self,
-        policy: AddressPolicy,
-        cache: Cache,
-        *,
-        timeout: float = 30.0,
-        resolve: Callable[[str, int], Awaitable[Sequence[str]]] | None = None,
-    ) -> None:
-        self._policy = policy
+    def __init__(self, client: Callable[[], Awaitable[Client]], cache: Cache) -> None:
+        """`client` gives the guarded client, and is asked at the first request."""
+        self._client = client
         self._cache = cache
-        self._timeout = timeout
-        self._resolve = resolve
-        self._session: ClientSession | None = None
 
     async def json(
         self, url: str, *, headers: Mapping[str, str] | None = None, cached: bool = False, lifetime: float | None = None
@@ -103,12 +90,6 @@ class Transport:
         _judge(answer)
         return answer.json() if answer.body else None
 
-    async def aclose(self) -> None:
-        """Close the connections. May be called twice."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
-
     async def _patiently(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, limit: int
     ) -> Answer:
@@ -116,7 +97,7 @@ class Transport:
             answer = await self._once(method, url, headers, body, limit)
             if answer.status not in _PASSING or attempt == _TRIES:
                 break
-            wait = _retry_after(answer.headers)
+            wait = retry_after(answer.headers)
             wait = 0.5 * attempt if wait is None else wait
             if wait > _PATIENCE:
                 break
@@ -125,67 +106,19 @@ class Transport:
         return answer
 
     async def _once(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, limit: int) -> Answer:
-        from aiohttp import ClientError
-
+        client = await self._client()
         try:
-            async with asyncio.timeout(self._timeout):
-                return await self._follow(method, url, headers, body, limit)
-        except TimeoutError as error:
-            raise HubUnavailable(f"{_host(url)} did not answer within {self._timeout:g} s.") from error
-        except (ClientError, OSError) as error:
-            raise HubUnavailable(f"{_host(url)} cannot be reached: {_reason(error)}.") from error
-
-    async def _follow(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, limit: int
-    ) -> Answer:
-        current = _parsed(url)
-        said = {"User-Agent": "hermes-skillhub", **headers}
-        self._policy.check(current)
-        for _ in range(_REDIRECTS + 1):
-            async with self._open().request(
-                method, current, headers=said, data=body, allow_redirects=False
-            ) as response:
-                location = response.headers.get("Location", "")
-                if response.status not in _MOVED or not location:
-                    names = {name.lower(): value for name, value in response.headers.items()}
-                    return Answer(response.status, names, await _read(response, limit), str(current))
-            if method != "GET":
-                raise HubUnavailable(f"{_host(url)} sent a change elsewhere; it was not followed.")
-            target = current.join(_parsed(location))
-            self._policy.check(target)
-            if target.origin() != current.origin():
-                # A secret is for the host it was made for.
-                said = {name: value for name, value in said.items() if name.lower() != "authorization"}
-            current = target
-        raise HubUnavailable(f"{_host(url)} redirects without an end.")
-
-    def _open(self) -> ClientSession:
-        if self._session is None:
-            from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
-
-            self._session = ClientSession(
-                connector=TCPConnector(
-                    resolver=self._policy.resolver(self._resolve), use_dns_cache=False, limit_per_host=8
-                ),
-                # Without this a .netrc or a proxy of the environment would take part.
-                trust_env=False,
-                cookie_jar=DummyCookieJar(),
-                timeout=ClientTimeout(total=None, sock_connect=self._timeout),
+            fetched = await client.fetch(
+                url,
+                method=method,
+                headers={"User-Agent": "hermes-skillhub", **headers},
+                body=body,
+                limit_bytes=limit,
+                retry=False,
             )
-        return self._session
-
-
-async def _read(response: ClientResponse, limit: int) -> bytes:
-    """The body, unpacked, as long as it keeps to `limit`."""
-    parts: list[bytes] = []
-    size = 0
-    async for part in response.content.iter_chunked(1 << 16):
-        size += len(part)
-        if size > limit:
-            response.close()
-            raise HubUnavailable(f"{response.url.host} sent more than {limit:,} bytes.", status=response.status)
-        parts.append(part)
-    return b"".join(parts)
+        except FetchFailed as error:
+            raise HubUnavailable(error.message, remedy=error.remedy, status=error.status) from error
+        return Answer(fetched.status, fetched.headers, fetched.body, fetched.url)
 
 
 def _judge(answer: Answer) -> None:
@@ -195,19 +128,13 @@ def _judge(answer: Answer) -> None:
     host = _host(answer.url)
     spent = answer.headers.get("x-ratelimit-remaining") == "0"
     if answer.status == 429 or (answer.status == 403 and (spent or "retry-after" in answer.headers)):
-        wait = _retry_after(answer.headers)
+        wait = retry_after(answer.headers)
         when = f" Try again in {_span(wait)}." if wait is not None else ""
         raise TooManyRequests(f"{host} wants no more requests for now.{when}", retry_after=wait)
     if answer.status in (404, 410):
         raise NotFound(f"{answer.url} does not exist.")
     said = _said(answer.body)
     raise HubUnavailable(f"{host} answered {answer.status}{': ' + said if said else ''}.", status=answer.status)
-
-
-def _reason(error: BaseException) -> str:
-    """Why a connection failed, without what the library says around it."""
-    inner = getattr(error, "os_error", error)
-    return str(getattr(inner, "strerror", None) or inner or type(error).__name__).rstrip(".")
 
 
 def _said(body: bytes) -> str:
@@ -221,42 +148,8 @@ def _said(body: bytes) -> str:
     return one_line(str(message), 160).rstrip(".")
 
 
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds a server wants to be left alone, by any of the headers that say so; at least 0."""
-    said = headers.get("retry-after", "")
-    if said:
-        try:
-            seconds = float(said)
-            return max(0.0, seconds) if math.isfinite(seconds) else None
-        except ValueError:
-            pass
-        try:
-            return max(0.0, parsedate_to_datetime(said).timestamp() - time.time())
-        except (ValueError, TypeError, OverflowError):
-            return None
-    try:
-        if "ratelimit-reset" in headers:
-            return max(0.0, float(headers["ratelimit-reset"]))
-        if "x-ratelimit-reset" in headers and headers.get("x-ratelimit-remaining", "0") == "0":
-            return max(0.0, float(headers["x-ratelimit-reset"]) - time.time())
-    except ValueError:
-        pass
-    return None
-
-
 def _span(seconds: float) -> str:
     return f"{math.ceil(seconds / 60)} minutes" if seconds > 90 else f"{math.ceil(seconds)} s"
-
-
-def _parsed(url: str) -> URL:
-    from yarl import URL
-
-    if any(ord(character) < 0x21 or ord(character) == 0x7F or character == "\\" for character in url):
-        raise AddressRefused("The address holds a blank, a control character or a backslash.")
-    try:
-        return URL(url)
-    except ValueError as error:
-        raise AddressRefused(f"{url!r} is not an address.") from error
 
 
 def _host(url: str) -> str:

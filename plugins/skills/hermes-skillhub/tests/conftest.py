@@ -335,7 +335,7 @@ def make_host(world: World, home: Path):
         said = {**settings_for(world), **{name.replace("__", "."): value for name, value in overrides.items()}}
         return Host(
             home=home,
-            plugins=["skillhub", "skills"],
+            plugins=["network", "skillhub", "skills"],
             environ={"PATH": "/usr/bin:/bin", **(environ or {})},
             overrides=said,
         )

@@ -43,7 +43,13 @@ def configured(world, home) -> Path:
 
 def environment(home: Path, **more: str) -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LANG") if name in os.environ}
-    return {**kept, "HOME": str(home.parent), "HERMES_HOME": str(home), "HERMES_PLUGINS": "skillhub,skills", **more}
+    return {
+        **kept,
+        "HOME": str(home.parent),
+        "HERMES_HOME": str(home),
+        "HERMES_PLUGINS": "network,skillhub,skills",
+        **more,
+    }
 
 
 PROGRAM = """

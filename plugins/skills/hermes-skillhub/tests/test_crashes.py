@@ -43,7 +43,7 @@ sys.addaudithook(watch)
 
 async def work(home, action, reference, overrides):
     global armed
-    plugins, environ = ["skillhub", "skills"], {"PATH": "/usr/bin:/bin"}
+    plugins, environ = ["network", "skillhub", "skills"], {"PATH": "/usr/bin:/bin"}
     async with Host(home=Path(home), plugins=plugins, environ=environ, overrides=overrides) as host:
         hub = await host.services.get(Hub)
         if action == "install":

@@ -116,8 +116,12 @@ class Process:
 
     async def code_of_the_service(self) -> int:
         """What the service says of a command whose own end was not told; 0 where it does not know."""
-        found = await self._daemon.call(lambda client: client.api.exec_inspect(self._id))
-        return int(found.get("ExitCode") or 0)
+        for pause in (0.05, 0.1, 0.2, 0.4, 0.8, 0):
+            found = await self._daemon.call(lambda client: client.api.exec_inspect(self._id))
+            if not found.get("Running"):
+                return int(found.get("ExitCode") or 0)
+            await asyncio.sleep(pause)  # there is no call that waits for it
+        return 0
 
     # ------------------------------------------------------------------------------------------------ starting
 
@@ -129,9 +133,10 @@ class Process:
         command = self._command
         given = {
             **environment,
+            "HERMES_RUN": SUPERVISOR,
             "HERMES_TAG": str(self._tag),
             "HERMES_END": self._word,
-            "HERMES_MODE": "pty" if command.pty else "pipes",
+            "HERMES_MODE": "pty" if command.pty else "input" if self._with_input else "",
             "HERMES_SHELL": self._shell,
             "HERMES_DIR": cwd,
         }
@@ -139,7 +144,7 @@ class Process:
         for number in range(0, len(command.script), _CHUNK_CHARACTERS):
             part = command.script[number : number + _CHUNK_CHARACTERS]
             given[f"HERMES_{number // _CHUNK_CHARACTERS}"] = part
-        argv = ["/bin/sh", "-c", SUPERVISOR, "sh", *command.argv]
+        argv = ["/bin/sh", "-c", 'eval "$HERMES_RUN"', "sh", *command.argv]
         container, terminal, with_input = self._container, command.pty, self._with_input
 
         def start(client: Any) -> tuple[str, Any]:

@@ -32,13 +32,15 @@ END = b"\0hermes-%s:"
 a NUL follow: `s` it has begun, `x` exit code, `d` and `p` errno of directory and program, `z` nobody holds the output any more."""
 
 # Descriptor 7 is a pipe that every process of the command holds: its end is theirs. The left half of the pipeline is
-# the command, the right half waits, first for the exit code and then for the end of the pipe.
+# the command, the right half waits, first for the exit code and then for the end of the pipe. At last it takes in input
+# that nobody has read: Podman drops the rest of the output when it cannot get rid of input.
 SUPERVISOR = r"""
 ulimit -m "$HERMES_TAG" 2>/dev/null
 word=$HERMES_END mode=$HERMES_MODE shell=$HERMES_SHELL start=$HERMES_DIR tag=$((HERMES_TAG - 1))
-unset HERMES_TAG HERMES_END HERMES_MODE HERMES_SHELL HERMES_DIR
+unset HERMES_RUN HERMES_TAG HERMES_END HERMES_MODE HERMES_SHELL HERMES_DIR
+leave() { [ "$mode" != input ] || cat <&5 >/dev/null; exit 1; }
 say() { printf '\0hermes-%s:%s\0' "$word" "$1" >&3; [ "$mode" = pty ] || printf '\0hermes-%s:%s\0' "$word" "$1" >&4; }
-exec 3>&1 4>&2
+exec 3>&1 4>&2 5<&0
 [ "$mode" != pty ] || stty rows 50 cols 120 -echo 2>/dev/null
 if ! cd -- "$start" 2>/dev/null; then
   if [ -d "$start" ]; then say d13; elif [ -e "$start" ] || [ -L "$start" ]; then say d20
@@ -47,7 +49,7 @@ if ! cd -- "$start" 2>/dev/null; then
     while up=${up%/*}; [ -n "$up" ] && ! [ -e "$up" ]; do :; done
     if [ -z "$up" ] || [ -d "$up" ]; then say d2; else say d20; fi
   fi
-  exit 1
+  leave
 fi
 if [ $# -gt 0 ]; then
   found=
@@ -56,12 +58,12 @@ if [ $# -gt 0 ]; then
     *) IFS=:; for folder in $PATH; do [ -x "${folder:-.}/$1" ] && [ ! -d "${folder:-.}/$1" ] && found=0 && break; done
        unset IFS ;;
   esac
-  [ "$found" = 0 ] || { say "p${found:-2}"; exit 1; }
+  [ "$found" = 0 ] || { say "p${found:-2}"; leave; }
 fi
 say s
 {
   (
-    exec 7>&1 1>&3 2>&4 3>&- 4>&-
+    exec 7>&1 1>&3 2>&4 3>&- 4>&- 5<&-
     ulimit -m "$tag" 2>/dev/null
     export PWD
     [ $# -eq 0 ] || exec "$@"
@@ -74,6 +76,7 @@ say s
   say "x${code:-137}"
   while read -r rest; do :; done
   say z
+  [ "$mode" != input ] || cat <&5 >/dev/null
 }
 """
 

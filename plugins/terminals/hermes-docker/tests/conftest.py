@@ -169,6 +169,8 @@ def busybox_image() -> bytes:
         for applet in applets:
             if applet != "busybox":
                 link(archive, f"bin/{applet}", "busybox")
+        if "nohup" not in applets:
+            text(archive, "bin/nohup", b"#!/bin/sh\ntrap '' HUP\nexec \"$@\"\n", 0o755)
     return archive.data
 
 
@@ -204,12 +206,15 @@ def image() -> Iterator[_Image]:
             entry = tarfile.TarInfo(name)
             entry.type, entry.mode = tarfile.DIRTYPE, 0o1777 if name == "tmp" else 0o755
             archive.addfile(entry)
-        text = b"root:x:0:0:root:/root:/bin/sh\nagent:x:1000:1000::/tmp:/bin/sh\n"
-        entry = tarfile.TarInfo("etc/passwd")
-        entry.size = len(text)
-        archive.addfile(entry, io.BytesIO(text))
+        text(archive, "etc/passwd", b"root:x:0:0:root:/root:/bin/sh\nagent:x:1000:1000::/tmp:/bin/sh\n", 0o644)
         yield archive
     archive.data = buffer.getvalue()
+
+
+def text(archive: tarfile.TarFile, name: str, content: bytes, mode: int) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.size, entry.mode = len(content), mode
+    archive.addfile(entry, io.BytesIO(content))
 
 
 def link(archive: tarfile.TarFile, name: str, target: str) -> None:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 
-from bench import compaction, middleware, prefix, sessions, skills, startup, steps, streaming, turn
+from bench import compaction, middleware, prefix, sessions, skills, startup, steps, streaming, subagents, turn
 from bench.measure import Row
 
 GROUPS: dict[str, Callable[[int], list[Row]]] = {
@@ -20,6 +20,7 @@ GROUPS: dict[str, Callable[[int], list[Row]]] = {
     "prefix": prefix.measure,
     "sessions": sessions.measure,
     "skills": skills.measure,
+    "subagents": subagents.measure,
     "middleware": middleware.measure,
     "compaction": compaction.measure,
 }

@@ -29,8 +29,8 @@ _NEW = """\
 # What an agent may do without asking, what it is asked about, and what it may not do: deny beats ask, ask beats allow.
 # `hermes approvals add --help` explains the fields; this file can be edited by hand, and comments stay.
 """
-_HEADING = re.compile(r"( *)([A-Za-z0-9][^:#]*?) *:(?: *(?:#.*)?)?\Z")
-_VERDICT = re.compile(r"verdict\s*:\s*[\"']?(allow|ask|deny)")
+_HEADING = re.compile(r"( *)[\"']?([A-Za-z0-9][A-Za-z0-9_.-]*)[\"']? *:(?=\s|\Z)")
+_VERDICT = re.compile(r"verdict[\"']?\s*:\s*[\"']?(allow|ask|deny)")
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class RuleFile:
             if listed is not None and not isinstance(listed, dict):
                 problems.append("`rules` is not a mapping of names to rules.")
         found: list[Rule] = []
-        lost = document.broken and not text
+        lost = False
         whole = document.data.get("rules") if not problems else None
         parts: Iterator[tuple[str, Any]] = iter((whole or {}).items()) if not problems else _salvaged(text or "")
         for name, fields in parts:
@@ -133,6 +133,8 @@ class RuleFile:
         if not problems:
             self._strict = tuple(rule for rule in found if rule.verdict != "allow")
             return Rules(tuple(found), text=text or "")
+        written = sum(match[1] != "allow" for match in _VERDICT.finditer(text or ""))
+        lost = lost or written > sum(rule.verdict != "allow" for rule in found)
         kept = {rule.name: rule for rule in self._strict}
         kept.update((rule.name, rule) for rule in found if rule.verdict != "allow")
         return Rules(tuple(kept.values()), tuple(problems), lost)
@@ -159,7 +161,10 @@ def _blocks(lines: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
         if heading and depth > 0 and (indent < 0 or depth == indent):
             if name:
                 yield name, block
-            indent, name, block = depth, heading[2].strip("\"' "), [line]
+            indent, name, block = depth, heading[2], [line]
+        elif name and depth == 0 and line.strip() and not line.startswith("#"):
+            yield name, block
+            name = ""
         elif name:
             block.append(line)
     if name:

@@ -169,9 +169,7 @@ def become(word: bytes, output: int, errors: int, others: "Iterable[int]", folde
     sys.excepthook = report
     write(requests, word)
     sys.path.insert(0, folder)
-    import hermes_tools  # type: ignore[import-not-found, unused-ignore]
-
-    hermes_tools._connect(answers, requests)
+    __import__("hermes_tools")._connect(answers, requests)
     path = os.path.join(folder, "script.py")
     sys.argv[:] = [path]
     script = sys.modules["__main__"].__dict__

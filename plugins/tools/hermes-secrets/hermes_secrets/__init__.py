@@ -1,0 +1,1 @@
+"""Secret stores: the system's keyring, and any password manager with a command line."""

@@ -15,7 +15,7 @@ from hermes_host.errors import ConfigError, Unsupported
 from hermes_local import files
 from hermes_local.environment import login_environment, scrubbed
 from hermes_local.launcher import Launcher
-from hermes_local.settings import Settings
+from hermes_local.settings import Settings, TerminalSettings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -24,16 +24,21 @@ if TYPE_CHECKING:
     from hermes_host.protocols import Command, Exited, FileInfo, Output
     from hermes_host.specs import TerminalSpec
     from hermes_local.processes import Process
+    from hermes_local.sandbox import Level
+    from hermes_local.settings import Mode
 
 __all__ = ["LocalBackend", "LocalTerminal", "connect", "find_shell"]
 
 
 def connect(context: PluginContext, spec: TerminalSpec) -> LocalBackend:
     """The target of the spec: starts nothing yet."""
-    from hermes_host.config.sections import TerminalSection
-
-    passthrough = context.section(TerminalSection, "terminal").env_passthrough
-    return LocalBackend(context.section(Settings, "local"), passthrough=passthrough)
+    terminal = context.section(TerminalSettings, "terminal")
+    return LocalBackend(
+        context.section(Settings, "local"),
+        passthrough=terminal.env_passthrough,
+        sandbox=terminal.sandbox,
+        state=str(context.home),
+    )
 
 
 def find_shell(settings: Settings) -> str:
@@ -57,7 +62,7 @@ def _reading_a_script(shell: str, script: str) -> tuple[Sequence[str], str]:
 
 
 class LocalBackend:
-    """Terminals that run commands on this machine, as this user, without isolation."""
+    """Terminals that run commands on this machine, as this user, confined where `sandbox` says so."""
 
     def __init__(
         self,
@@ -65,9 +70,16 @@ class LocalBackend:
         *,
         passthrough: Sequence[str] = (),
         environ: dict[str, str] | None = None,
+        sandbox: Mode = "off",
+        state: str = "",
+        level: Level | None = None,
     ) -> None:
         """`passthrough` names variables of `environ` (by default this process's) that commands may see besides the
-        harmless ones, such as `GITHUB_TOKEN`."""
+        harmless ones, such as `GITHUB_TOKEN`. `state` is the host's home directory, which confined commands do not see.
+        `level` is how they are confined; by default as fully as this machine can."""
+        self._sandbox: Mode = sandbox
+        self._state = state
+        self._level = level
         self._settings = settings if settings is not None else Settings()
         self._passthrough = tuple(passthrough)
         self._environ = environ
@@ -83,7 +95,8 @@ class LocalBackend:
 
         Raises `FileNotFoundError` or `NotADirectoryError` for a directory that is none.
         """
-        terminal = LocalTerminal(self, _start_directory(directory))
+        start = _start_directory(directory)
+        terminal = LocalTerminal(self, start) if self._sandbox == "off" else await self._confined(key, start)
         self._terminals += 1
         try:
             yield terminal
@@ -99,8 +112,22 @@ class LocalBackend:
         """Nothing is ever left behind: what runs is ended with the process that started it."""
         return ()
 
-    async def launch(self, command: Command, cwd: str) -> Process:
-        """Start a command in the absolute directory `cwd`."""
+    async def _confined(self, key: str, directory: str) -> LocalTerminal:
+        from hermes_local.confined import ConfinedTerminal
+
+        level = await self.level()
+        return ConfinedTerminal(self, directory, level, settings=self._settings, state=self._state, key=key)
+
+    async def level(self) -> Level:
+        """How commands are confined here."""
+        if self._level is None:
+            from hermes_local.sandbox import level_of
+
+            self._level = await asyncio.to_thread(level_of, self._settings, self._sandbox)
+        return self._level
+
+    async def launch(self, command: Command, cwd: str, launcher: Launcher | None = None) -> Process:
+        """Start a command in the absolute directory `cwd`, by default unconfined."""
         script = None
         argv: Sequence[str] = command.argv
         if not argv:
@@ -110,7 +137,7 @@ class LocalBackend:
                 self._shell = find_shell(self._settings)
             argv, script = _reading_a_script(self._shell, command.script)
         environment = await self._prepared_environment()
-        return await self._launcher.start(
+        return await (launcher or self._launcher).start(
             argv, env={**environment, **command.env}, cwd=cwd, stdin=command.stdin, script=script, pty=command.pty
         )
 
@@ -181,7 +208,7 @@ class LocalTerminal:
         if self._closed:
             raise RuntimeError("The terminal is closed.")
         cwd = os.path.join(self._directory, files.expand(command.cwd, self._home)) if command.cwd else self._directory
-        process = await self._backend.launch(command, cwd)
+        process = await self._launch(command, cwd)
         self._processes.add(process)
         process.gone.add_done_callback(lambda _: self._processes.discard(process))
         events = process.events(command.timeout)
@@ -190,6 +217,9 @@ class LocalTerminal:
                 yield event
         finally:
             await events.aclose()  # type: ignore[attr-defined]
+
+    async def _launch(self, command: Command, cwd: str) -> Process:
+        return await self._backend.launch(command, cwd)
 
     async def resolve(self, path: str) -> str:
         """The absolute path with `~`, `..` and links resolved."""

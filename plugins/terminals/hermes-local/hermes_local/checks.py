@@ -7,23 +7,61 @@ import os
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from hermes_host.errors import ConfigError
-from hermes_host.protocols import CheckResult, Command, Output
+from hermes_host.errors import ConfigError, HermesError
+from hermes_host.protocols import CheckResult, Command, Exited, Output
 from hermes_local.backend import LocalBackend, find_shell
-from hermes_local.settings import Settings
+from hermes_local.settings import Settings, TerminalSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from hermes_host.context import PluginContext
+    from hermes_local.settings import Mode
 
 __all__ = ["check"]
 
 
 async def check(context: PluginContext) -> Iterable[CheckResult]:
-    """Whether a shell runs scripts here, which one, and whether there are pseudo-terminals."""
+    """Whether a shell runs scripts here, which one, whether there are pseudo-terminals, and how commands are confined."""
     settings = context.section(Settings, "local")
-    return [await _check_shell(settings), _check_terminals()]
+    mode = context.section(TerminalSettings, "terminal").sandbox
+    return [await _check_shell(settings), _check_terminals(), *await _check_sandbox(context, settings, mode)]
+
+
+async def _check_sandbox(context: PluginContext, settings: Settings, mode: Mode) -> list[CheckResult]:
+    from hermes_local.sandbox import level_of
+
+    level = await asyncio.to_thread(level_of, settings, mode)
+    name, install = "local sandbox", "Install bubblewrap (`apt-get install bubblewrap`)."
+    if mode == "off":
+        possible = await asyncio.to_thread(level_of, settings, "strict")
+        return [CheckResult(name=name, status="ok", detail=f"{level}; possible here: {possible}")]
+    if not level.means or (settings.sandbox_required and not level.full):
+        return [CheckResult(name=name, status="error", detail=f"No command is run: {level}", remedy=install)]
+    backend = LocalBackend(settings, sandbox=mode, state=str(context.home), level=level)
+    try:
+        async with asyncio.timeout(30), backend.open("doctor", "/") as terminal:
+            async with aclosing(terminal.run(Command(script="exit 7", timeout=10))) as events:  # type: ignore[type-var]
+                ended = [event.code async for event in events if isinstance(event, Exited)]
+            group = getattr(terminal, "limited", True)
+    except (HermesError, OSError, TimeoutError) as error:
+        return [CheckResult(name=name, status="error", detail=f"No command is run: {error}", remedy=install)]
+    if ended != [7]:
+        return [CheckResult(name=name, status="error", detail=f"A command did not end as it should: {ended}")]
+    results = [CheckResult(name=name, status="ok" if level.full else "warning", detail=str(level), remedy=install)]
+    if level.full:
+        results = [CheckResult(name=name, status="ok", detail=str(level))]
+    if mode == "strict" and not group:
+        by_root = " and, as root, none on processes" if os.geteuid() == 0 else ""
+        results.append(
+            CheckResult(
+                name="local sandbox limits",
+                status="warning",
+                detail=f"No control group can be made: limits are for each process{by_root}, not for all together.",
+                remedy="Run the host in a systemd user service, whose control groups belong to you.",
+            )
+        )
+    return results
 
 
 async def _check_shell(settings: Settings) -> CheckResult:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-__all__ = ["Plumbing"]
+__all__ = ["Plumbing", "file_with"]
 
 _WINDOW = (50, 120)
 """Rows and columns of a pseudo-terminal."""
@@ -31,7 +31,7 @@ class Plumbing:
             else:
                 self._open_pipes()
             if script is not None:
-                self.given.append(_file_with(script.encode("utf-8", "surrogateescape")))
+                self.given.append(file_with(script.encode("utf-8", "surrogateescape")))
         except BaseException:
             self.close_given()
             self.close()
@@ -39,7 +39,7 @@ class Plumbing:
 
     def _open_pipes(self) -> None:
         if isinstance(self.stdin, bytes):
-            self.given.append(_file_with(self.stdin) if self.stdin else os.open(os.devnull, os.O_RDONLY))
+            self.given.append(file_with(self.stdin) if self.stdin else os.open(os.devnull, os.O_RDONLY))
         else:
             readable, self.input = os.pipe()
             os.set_blocking(self.input, False)
@@ -80,7 +80,7 @@ class Plumbing:
             self.input = -1
 
 
-def _file_with(data: bytes) -> int:
+def file_with(data: bytes) -> int:
     """A descriptor of a nameless file that holds `data`, at its beginning: nothing to feed, nothing `ps` could show."""
     if hasattr(os, "memfd_create"):
         descriptor = os.memfd_create("input", os.MFD_CLOEXEC)

@@ -51,6 +51,9 @@ _prctl = getattr(ctypes.CDLL(None), "prctl", None)
 def main() -> None:
     """Serve the host on the socket that is standard input, until it closes or the host's process is gone."""
     requests = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, os.dup(0))
+    host = _watch_host(int(sys.argv[2]))
+    if len(sys.argv) > 3:
+        _enter_sandbox(requests, int(sys.argv[3]))
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(null, descriptor)
@@ -60,7 +63,25 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
         # `pkill python` in a command must not take the guard away. Its end is the host's end.
         signal.signal(number, signal.SIG_IGN)
-    _Warden(requests, _watch_host(int(sys.argv[2]))).serve()
+    _Warden(requests, host).serve()
+
+
+def _enter_sandbox(requests: socket.socket, plan: int) -> None:
+    """Confine this process, and say `R` when that is done. At any failure it ends: nothing runs unconfined."""
+    try:
+        from hermes_local.confine import become_unreadable, confine
+
+        _prefer_to_be_killed_when_memory_is_short()
+        parts = []
+        while part := os.read(plan, 1 << 20):
+            parts.append(part)
+        os.close(plan)
+        confine(marshal.loads(b"".join(parts)))
+        become_unreadable()
+    except BaseException as error:
+        os.write(2, f"{error}\n".encode())
+        os._exit(1)
+    requests.sendall(b"R")
 
 
 class _Warden:
@@ -331,13 +352,17 @@ def _watch_children() -> int:
     return readable
 
 
-def _watch_host(pid: int) -> int:
+def _watch_host(number: int) -> int:
     """A descriptor that becomes readable when the host's process ends; -1 where the system has none.
 
-    The closing of the host's sockets says the same, unless a process the host forked holds copies of them.
+    The host gives its process id, or, negated, a descriptor where that id has no meaning (in a sandbox). The closing of
+    the host's sockets says the same, unless a process the host forked holds copies of them.
     """
+    if number < 0:
+        os.set_inheritable(-number, False)
+        return -number
     try:
-        return os.pidfd_open(pid)
+        return os.pidfd_open(number)
     except (AttributeError, OSError):
         return -1
 

@@ -130,16 +130,16 @@ class AuditLog:
         files = [path for _, path in self._put_aside_files()]
         return [*files, self.file] if self.file.exists() else files
 
-    def lines(self) -> Iterator[tuple[Path, int, bytes]]:
-        """Every line, oldest first, with its file and its number in it."""
-        for path in self.files():
+    def lines(self, *, last: int = 0) -> Iterator[tuple[Path, int, bytes]]:
+        """Every line, oldest first, with its file and its number in it; with `last`, of so many files."""
+        for path in self.files()[-last:]:
             with path.open("rb") as file:
                 for number, line in enumerate(file, 1):
                     yield path, number, line.rstrip(b"\n")
 
-    def records(self) -> Iterator[dict[str, Any]]:
-        """Every record that can be read, oldest first."""
-        for _, _, line in self.lines():
+    def records(self, *, last: int = 0) -> Iterator[dict[str, Any]]:
+        """Every record that can be read, oldest first; with `last`, those of the last so many files."""
+        for _, _, line in self.lines(last=last):
             try:
                 record = msgspec.json.decode(line)
             except msgspec.DecodeError:

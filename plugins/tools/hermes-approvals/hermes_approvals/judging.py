@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 __all__ = ["Finding", "Judging"]
 
 _HARMLESS = frozenset({"read", "net", "ask"})
+_ON_FILES = frozenset({"read", "write", "ask"})
+_WILD = frozenset("*?[")
+_SEARCHES = frozenset({"search_files"})
+"""Tools that look into everything below the folder they are given."""
 _MOST_PATHS = 64
 _OWN_COMMANDS = tuple(
     CommandPattern(f"* {text} ...")
@@ -116,7 +120,8 @@ class Judging:
         if rule.command:
             touch = self._touches_command(rule.patterns())
         if rule.path and touch != "no":
-            touch = touch if await self._touches_path(rule.path) else "no"
+            found = await self._touches_path(rule.path)
+            touch = found if touch == "yes" or found == "no" else touch
         return touch
 
     def _touches_command(self, patterns: Sequence[CommandPattern]) -> str:
@@ -125,13 +130,18 @@ class Judging:
         touches = {pattern.touches(program.words) for pattern in patterns for program in self._reading.programs}
         return "yes" if "yes" in touches else "maybe" if "maybe" in touches or not self._reading.readable else "no"
 
-    async def _touches_path(self, globs: Sequence[str]) -> bool:
+    async def _touches_path(self, globs: Sequence[str]) -> str:
         located = await self._located()
         if not located:
-            return False
+            return "no"
         terminal = await self._terminal()
         matchers = [await matcher(terminal, self._around.session.directory, glob) for glob in globs] if terminal else []
-        return any(each.touches(path.real) or each.touches(path.named) for each in matchers for path in located)
+        if any(each.touches(path.real) or each.touches(path.named) for each in matchers for path in located):
+            return "yes"
+        above = self._case.call.name in _SEARCHES and any(
+            each.lies_below(path.real) for each in matchers for path in located
+        )
+        return "maybe" if above else "no"
 
     async def _changes_own_rules(self) -> bool:
         if self._reading is not None and any(map(_is_own_command, self._reading.programs)):
@@ -144,7 +154,7 @@ class Judging:
         if terminal is None:
             return False
         home = await terminal.resolve(str(self._home))
-        own = (home, f"{home}/logs", f"{home}/approvals.yaml", f"{home}/approvals.json")
+        own = (f"{home}/logs", f"{home}/approvals.yaml", f"{home}/approvals.json")
         located = await locate(terminal, self._around.session.directory, paths[:_MOST_PATHS])
         return any(path.real in own or path.real.startswith(f"{home}/logs/approvals.jsonl") for path in located)
 
@@ -165,7 +175,14 @@ class Judging:
 
     async def _paths_allowed(self, rules: Sequence[Rule]) -> bool:
         arguments = self._case.call.arguments or {}
-        globs = [glob for rule in rules if argument_matches(arguments, rule.arguments) for glob in rule.path]
+        # A rule for files of any tool is about reading and writing them, and not about sending or running them.
+        files = self._case.effects <= _ON_FILES
+        globs = [
+            glob
+            for rule in rules
+            if (files or not _WILD & set(rule.tool)) and argument_matches(arguments, rule.arguments)
+            for glob in rule.path
+        ]
         paths, complete = named_paths(self._case.call)
         terminal = await self._terminal() if globs and paths and complete else None
         if terminal is None:
@@ -225,6 +242,8 @@ class Judging:
         if terminal is None:
             return []
         named, _ = named_paths(self._case.call)
+        if not named and self._case.call.name in _SEARCHES:
+            named = ["."]
         located = await locate(terminal, self._around.session.directory, named)
         if self._reading is not None:
             located += await locate(terminal, self._directory, list(self._in_command(self._reading))[:_MOST_PATHS])

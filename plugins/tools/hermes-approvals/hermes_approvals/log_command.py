@@ -71,21 +71,20 @@ def _verify(audit: AuditLog, as_json: bool) -> None:
 
 
 def _records(audit: AuditLog, follow: bool) -> Iterator[dict[str, Any]]:
+    yield from audit.records()
     if not follow:
-        yield from audit.records()
         return
     from watchfiles import watch
 
     from hermes_host.context import private_directory
 
-    # The first round comes after watching has begun, so that nothing falls between the two.
-    changes = watch(
-        private_directory(audit.file.parent), yield_on_timeout=True, rust_timeout=1, step=50, recursive=False
-    )
-    next(changes)
-    yield from audit.records()
-    for _ in watch(audit.file.parent, step=50, recursive=False):
-        yield from audit.records()
+    folder = private_directory(audit.file.parent)
+    size = -1
+    # Also without a change seen, now and then: one may have come before the watch had begun.
+    for _ in watch(folder, step=20, debounce=100, rust_timeout=1_000, yield_on_timeout=True, recursive=False):
+        if audit.file.exists() and audit.file.stat().st_size != size:
+            size = audit.file.stat().st_size
+            yield from audit.records(last=2)
 
 
 def _wanted(record: dict[str, Any], only: dict[str, str | None]) -> bool:

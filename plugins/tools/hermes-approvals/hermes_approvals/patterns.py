@@ -141,6 +141,11 @@ class PathPattern:
         """Whether exactly this path is meant."""
         return self._exact.match(path) is not None
 
+    def lies_below(self, folder: str) -> bool:
+        """Whether what is meant may lie below this folder."""
+        head = PathPattern.head(_folded(self._pattern))[0]
+        return f"{head}/".startswith(f"{_folded(folder).rstrip('/')}/") or _folded(folder).startswith(f"{head}/")
+
     def touches(self, path: str) -> bool:
         """Whether the path, in any spelling, is meant, or lies below what is meant."""
         return self._wide.match(_folded(path)) is not None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -111,6 +113,25 @@ def test_the_log_is_shown_and_verified(hermes, tmp_path):
     assert "2 decisions in 1 file" in hermes("log", "--verify")
     log.file.write_bytes(log.file.read_bytes().replace(b"old", b"odd"))
     assert "line 2" in hermes("log", "--verify", status=1)
+
+
+def test_the_log_is_followed(tmp_path):
+    from hermes_approvals.audit import AuditLog
+
+    log = AuditLog(tmp_path)
+    log.append({"tool": "first"})
+    program = "import sys; from pathlib import Path; from hermes_approvals.audit import AuditLog; " + (
+        "from hermes_approvals.log_command import _records\n"
+        "for each in _records(AuditLog(Path(sys.argv[1])), True): print(each['tool'], flush=True)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True, encoding="utf-8"
+    ) as follower:
+        assert follower.stdout is not None
+        assert follower.stdout.readline() == "first\n"
+        log.append({"tool": "second"})
+        assert "second\n" in (follower.stdout.readline(), follower.stdout.readline())
+        follower.kill()
 
 
 @pytest.mark.parametrize(

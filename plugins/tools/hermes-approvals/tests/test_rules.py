@@ -141,6 +141,28 @@ async def test_paths_are_judged_where_links_lead(make_desk):
     assert (await desk.call("write_file", {"path": "~/out/a/away/x", "content": "x"})).approver.requests
 
 
+async def test_searching_above_a_denied_place_is_asked_about(make_desk):
+    desk = await make_desk("rules:\n  taxes: {verdict: deny, path: taxes/**}\n")
+    (desk.work / "taxes").mkdir()
+    (desk.work / "src").mkdir()
+    assert "may forbid this" in (await desk.call("search_files", {"pattern": "x"})).reasons[0]
+    assert (await desk.call("search_files", {"pattern": "x", "path": "src"})).approver.requests == []
+    assert "forbids it" in (await desk.call("search_files", {"pattern": "x", "path": "taxes"})).text
+
+
+async def test_a_rule_about_files_does_not_send_them(make_desk):
+    desk = await make_desk("rules:\n  out: {verdict: allow, path: out/**}\n")
+
+    @desk.host.tool(effects=("send",))
+    async def send_file(path: str, to: str) -> str:
+        """Send."""
+        return "sent"
+
+    assert (await desk.call("send_file", {"path": "out/a", "to": "x"})).denied
+    desk.file.write_text("rules:\n  out: {verdict: allow, tool: send_file, path: out/**}\n", encoding="utf-8")
+    assert (await desk.call("send_file", {"path": "out/a", "to": "x"})).text == "sent"
+
+
 async def test_every_file_of_a_patch_must_be_covered(make_desk):
     desk = await make_desk("rules:\n  out: {verdict: allow, path: ~/out/**}\n")
     text = "*** Begin Patch\n*** Add File: ~/out/a\n+x\n*** Add File: ~/other/b\n+x\n*** End Patch\n"

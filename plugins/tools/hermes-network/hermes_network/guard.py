@@ -10,7 +10,7 @@ from hermes_network.blocklist import Blocklist
 from hermes_network.errors import AddressRefused
 from hermes_network.settings import SecuritySettings, Settings
 from hermes_network.sites import Sites, listed
-from hermes_network.targets import Target, is_full_name, literal, parse
+from hermes_network.targets import Target, check_name, is_full_name, literal, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -101,13 +101,16 @@ class Guard:
     def check_host(self, host: str, port: int) -> None:
         """Judge a host and a port, without asking a name server. Raises `AddressRefused`."""
         address = literal(host)
+        if address is None:
+            check_name(host)
         self._check_sites(host, port, address)
-        if not self.is_exception(host, port):
-            self._check_port(host, port)
-            if address is None:
-                self._check_name(host)
         if address is not None:
-            self.judge(host, port, [str(address)])
+            self.judge(host, port, [host])
+        if self.is_exception(host, port):
+            return
+        if address is None:
+            self._check_name(host)
+        self._check_port(host, port)
 
     def judge(self, host: str, port: int, addresses: Iterable[str]) -> None:
         """Judge what a name leads to; one forbidden address forbids the name. Raises `AddressRefused`."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from hermes_network.addresses import Address
 
-__all__ = ["Target", "ascii_host", "is_full_name", "literal", "parse"]
+__all__ = ["Target", "ascii_host", "check_name", "is_full_name", "literal", "parse"]
 
 LONGEST = 8192
 """Characters of a URL; more than browsers and servers agree on."""
@@ -89,7 +89,7 @@ def parse(url: str | URL) -> Target:
         raise _refused(authority, "has a port that does not exist.", "port")
     found = literal(raw_host)
     if found is None:
-        _check_name(raw_host, authority)
+        check_name(raw_host, authority)
     elif isinstance(found, ipaddress.IPv4Address) is host.startswith("["):
         raise _refused(authority, "is not a host.", "host")
     _check_second_opinion(parsed, raw_host)
@@ -135,8 +135,12 @@ def _host_and_port(authority: str) -> tuple[str, int | None]:
     return match[1], int(match[2]) if match[2] else None
 
 
-def _check_name(host: str, shown: str) -> None:
-    """Refuse what a resolver, a search domain or an old C library would make something else of."""
+def check_name(host: str, shown: str = "") -> None:
+    """Refuse what a resolver, a search domain or an old C library would make something else of: raise `AddressRefused`.
+
+    `shown` is what messages quote, by default the host itself.
+    """
+    shown = shown or host
     labels = host.rstrip(".").split(".")
     if _NUMBER.fullmatch(labels[-1]):
         raise _refused(

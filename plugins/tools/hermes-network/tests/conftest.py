@@ -54,7 +54,7 @@ class Site:
 async def serving(site: Site, secure: ssl.SSLContext | None = None) -> AsyncIterator[Site]:
     app = web.Application(client_max_size=64 << 20)
     app.router.add_route("*", "/{path:.*}", site.handle)
-    runner = web.AppRunner(app)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=secure).start()
     site.port = runner.addresses[0][1]
@@ -106,6 +106,8 @@ async def raw_server():
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+    for server in servers:
+        await server.wait_closed()
 
 
 class NameServer(asyncio.DatagramProtocol):

@@ -35,14 +35,22 @@ class Inbox:
     def __init__(self) -> None:
         self._queue: asyncio.Queue[bytes | BaseException] = asyncio.Queue(8)
         self._ended: bytes | BaseException | None = None
+        self._dropping = False
 
     async def put(self, data: bytes) -> None:
         """Wait for room, then add; empty data says that nothing more will come."""
-        await self._queue.put(data)
+        if not self._dropping:
+            await self._queue.put(data)
 
     async def fail(self, error: BaseException) -> None:
         """Whoever takes next gets this error instead."""
         await self._queue.put(error)
+
+    def drop(self) -> None:
+        """Forget what came and what comes: nobody takes it any more, and nobody is to wait."""
+        self._dropping = True
+        while not self._queue.empty():
+            self._queue.get_nowait()
 
     async def take(self) -> bytes:
         """The next piece; empty for ever after the end."""

@@ -1,0 +1,1 @@
+"""Run commands and keep files in Daytona sandboxes."""

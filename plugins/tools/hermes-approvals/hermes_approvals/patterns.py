@@ -135,7 +135,7 @@ class PathPattern:
 
     @cached_property
     def _wide(self) -> re.Pattern[str]:
-        return re.compile(f"{_translated(_folded(self._pattern))}(?:/.*)?\\Z", re.DOTALL)
+        return re.compile(f"{_translated(_folded(self._pattern).removesuffix('/**'))}(?:/.*)?\\Z", re.DOTALL)
 
     def covers(self, path: str) -> bool:
         """Whether exactly this path is meant."""

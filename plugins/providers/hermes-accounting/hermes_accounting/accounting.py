@@ -15,7 +15,7 @@ from hermes_accounting.reports import spending_of_session, spending_since
 from hermes_accounting.running import RunningTotals
 from hermes_accounting.settings import Budget
 from hermes_host.errors import BudgetExceeded
-from hermes_host.services import Accounts, Catalog, ModelCall, Spending
+from hermes_host.services import Accounts, Catalog, Conversations, ModelCall, Spending
 from hermes_host.stream import MessageEnded, PartDelta, ProviderEvent, ProviderNotice, Usage, UsageReported
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ class Accounting:
         self._totals = RunningTotals()
         self._catalog: Catalog | None = None
         self._looked_for_catalog = False
+        self._conversations: Conversations | None = None
         self._warned: set[tuple[str, str]] = set()
         self._told_fault = ""
 
@@ -111,7 +112,8 @@ class Accounting:
         When the answer has been read to its end its row is committed; the row of one that broke off is committed
         before the next call begins.
         """
-        for notice in await self._admit(request):
+        account = await self._account(request.session_id)
+        for notice in await self._admit(account):
             yield notice
         began, clock = self._clock(), time.perf_counter()
         first: float | None = None
@@ -136,14 +138,24 @@ class Accounting:
                 raise
             finally:
                 seconds = time.perf_counter() - clock
-                self.ledger.add(self._call(request, began, outcome, usage, first, seconds))
+                self.ledger.add(self._call(request, account, began, outcome, usage, first, seconds))
         finally:
             await events.aclose()
         await self._settled()
 
+    async def _account(self, session_id: str) -> str:
+        """The session in front of all that this one works for."""
+        if self._conversations is None:
+            self._conversations = await self._services.find(Conversations)
+        live = self._conversations.session(session_id) if self._conversations is not None else None
+        while live is not None and live.leader is not None:
+            live = live.leader
+        return live.id if live is not None else session_id
+
     def _call(
         self,
         request: ModelRequest,
+        account: str,
         began: float,
         outcome: str,
         usage: Usage | None,
@@ -175,6 +187,7 @@ class Accounting:
             cost=cost,
             first_event=first,
             seconds=seconds,
+            account=account,
         )
 
     def _prices(self, request: ModelRequest, usage: Usage) -> PriceList:
@@ -184,7 +197,7 @@ class Accounting:
 
     # -------------------------------------------------------------------------------------------------- admission
 
-    async def _admit(self, request: ModelRequest) -> Sequence[ProviderNotice]:
+    async def _admit(self, account: str) -> Sequence[ProviderNotice]:
         """What the user should know before this call. Raises `BudgetExceeded`, or `LedgerError` when a budget is set
         and what was used cannot be told."""
         if self.ledger.fault:
@@ -195,7 +208,7 @@ class Accounting:
             self._looked_for_catalog = True
         notices = self._fault_notice()
         if self._limits:
-            notices += await self._check(request.session_id)
+            notices += await self._check(account)
         return notices
 
     async def _settled(self) -> None:
@@ -227,7 +240,7 @@ class Accounting:
         def look(ledger: sqlite3.Connection) -> dict[str, Spending]:
             found = {}
             if "session" in wanted:
-                found["session"] = self._totals.of_session(ledger, session_id)
+                found["session"] = self._totals.of_account(ledger, session_id)
             if "day" in wanted:
                 found["day"] = self._totals.since(ledger, midnight)
             return found

@@ -27,7 +27,7 @@ __all__ = ["Call", "Ledger", "LedgerError"]
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-VERSION = 1
+VERSION = 2
 UNWRITTEN_LIMIT = 10_000
 """Rows kept in memory while the file cannot be written."""
 
@@ -57,11 +57,24 @@ CREATE TABLE calls (
     price_source TEXT NOT NULL,
     cost REAL,
     first_event REAL,
-    seconds REAL NOT NULL
+    seconds REAL NOT NULL,
+    account TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX calls_by_session ON calls (session_id);
+CREATE INDEX calls_by_account ON calls (account);
 CREATE INDEX calls_by_time ON calls (time);
 """
+
+_FROM_VERSION_1 = """
+BEGIN IMMEDIATE;
+ALTER TABLE calls ADD COLUMN account TEXT NOT NULL DEFAULT '';
+UPDATE calls SET account = session_id;
+CREATE INDEX calls_by_account ON calls (account);
+PRAGMA user_version = 2;
+COMMIT;
+"""
+"""Only adds, in one transaction: a process that is killed in the middle leaves version 1, and an older one of this
+plugin that has the file open goes on writing rows, without an account."""
 
 
 class LedgerError(HermesError):
@@ -99,6 +112,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds until the answer began; None where nothing came."""
     seconds: float = 0.0
     """Seconds until it ended."""
+    account: str = ""
+    """The session it counts for: that of the conversation in front, where a session works for another one."""
 
 
 _FIELDS = Call.__struct_fields__
@@ -184,6 +199,8 @@ class Ledger:
                         f"The ledger {self.path} was made by a newer hermes-accounting.", remedy="Upgrade this one."
                     )
                 connection.execute("PRAGMA synchronous = NORMAL")
+                if version == 1:
+                    _upgrade(connection)
             except BaseException:
                 connection.close()
                 raise
@@ -194,6 +211,18 @@ class Ledger:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _upgrade(connection: sqlite3.Connection) -> None:
+    """Bring a ledger of version 1 up to date; of several processes, the first one does it."""
+    try:
+        connection.executescript(_FROM_VERSION_1)
+    except sqlite3.OperationalError:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version < VERSION:
+            raise
 
 
 def _create(path: Path) -> None:

@@ -50,8 +50,8 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def spending_of_session(ledger: sqlite3.Connection, session_id: str) -> Spending:
-    """What a session used."""
-    return total_where(ledger, "session_id = ?", session_id).spending
+    """What a session used, with the sessions that worked for it."""
+    return total_of_session(ledger, session_id).spending
 
 
 def spending_since(ledger: sqlite3.Connection, since: float) -> Spending:
@@ -60,8 +60,8 @@ def spending_since(ledger: sqlite3.Connection, since: float) -> Spending:
 
 
 def total_of_session(ledger: sqlite3.Connection, session_id: str) -> Group:
-    """The session's calls as one group."""
-    return total_where(ledger, "session_id = ?", session_id)
+    """The calls of a session, and of those that worked for it, as one group."""
+    return total_where(ledger, "session_id = ? OR account = ?", session_id, session_id)
 
 
 def total_since(ledger: sqlite3.Connection, since: float) -> Group:

@@ -25,9 +25,9 @@ class RunningTotals:
     def __init__(self) -> None:
         self._known: dict[tuple[str, str | float], tuple[int, Spending]] = {}
 
-    def of_session(self, ledger: sqlite3.Connection, session_id: str) -> Spending:
-        """What a session used so far."""
-        return self._look(ledger, "session_id = ?", session_id)
+    def of_account(self, ledger: sqlite3.Connection, session_id: str) -> Spending:
+        """What a session used so far, with the sessions that worked for it."""
+        return self._look(ledger, "account = ?", session_id)
 
     def since(self, ledger: sqlite3.Connection, since: float) -> Spending:
         """What all sessions used since then."""

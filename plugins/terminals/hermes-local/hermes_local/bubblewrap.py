@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["arguments", "find_program", "trouble"]
 
-_SHARED_MEMORY = 256 << 20
 _OF_THE_KERNEL = ("sys", "irq", "bus", "sysrq-trigger")
 _TALKATIVE = ("kcore", "keys", "kmsg", "timer_list", "sched_debug")
 
@@ -43,18 +42,21 @@ def trouble(program: str) -> str:
     return ""
 
 
-def arguments(policy: Policy, *, readable: Sequence[str], empty: str, placeholders: Sequence[str]) -> list[str]:
+def arguments(
+    policy: Policy, *, readable: Sequence[str], empty: str, placeholders: Sequence[str], shared_memory: int
+) -> list[str]:
     """Everything up to the program. `readable` must be visible whatever lies around it; `empty` is a file that nobody
-    may read, put in the place of hidden ones; `placeholders` are directories made for what must not come into being."""
+    may read, put in the place of hidden ones; `placeholders` are directories made for what must not come into being;
+    `shared_memory` is the size of /dev/shm in bytes."""
     words = ["--die-with-parent", "--as-pid-1", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
     words += ["--unshare-cgroup-try", "--cap-drop", "ALL"]
     if not policy.network:
         words.append("--unshare-net")
-    return words + ["--ro-bind", "/", "/"] + _system() + _places(policy, readable, empty, placeholders)
+    return words + ["--ro-bind", "/", "/"] + _system(shared_memory) + _places(policy, readable, empty, placeholders)
 
 
-def _system() -> list[str]:
-    words = ["--dev", "/dev", "--size", str(_SHARED_MEMORY), "--perms", "1777", "--tmpfs", "/dev/shm"]  # noqa: S108
+def _system(shared_memory: int) -> list[str]:
+    words = ["--dev", "/dev", "--size", str(shared_memory), "--perms", "1777", "--tmpfs", "/dev/shm"]
     words += ["--proc", "/proc"]
     for name in _OF_THE_KERNEL:
         words += ["--ro-bind-try", f"/proc/{name}", f"/proc/{name}"]

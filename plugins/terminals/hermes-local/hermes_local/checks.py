@@ -22,7 +22,7 @@ __all__ = ["check"]
 
 
 async def check(context: PluginContext) -> Iterable[CheckResult]:
-    """Whether a shell runs scripts here, which one, whether there are pseudo-terminals, and how commands are confined."""
+    """Which shell runs scripts here, whether there are pseudo-terminals, and how commands are confined."""
     settings = context.section(Settings, "local")
     mode = context.section(TerminalSettings, "terminal").sandbox
     return [await _check_shell(settings), _check_terminals(), *await _check_sandbox(context, settings, mode)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 import subprocess
@@ -70,6 +71,12 @@ class Launcher:
             await process.begin(cwd, argv, env)
         except OSError as error:
             process.abandon()
+            if error.errno == errno.ECHILD and self.sandbox is not None:
+                await self.aclose()
+                raise SandboxError(
+                    "The sandbox ended while the command was being started, as it does when its memory is used up.",
+                    remedy="Run it again: there is a new sandbox then. The limits are settings of `local`.",
+                ) from None
             if error.filename is not None:
                 raise
             raise OSError(error.errno, os.strerror(error.errno or 0), argv[0]) from None

@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING
 from hermes_host.errors import ConfigError
 from hermes_local import protected
 from hermes_local.files import expand
+from hermes_local.names import SECRETS
 
 if TYPE_CHECKING:
     from hermes_local.settings import Mode, Settings
 
 __all__ = ["Policy", "make_policy"]
 
-_TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108, the system's own
-_NEVER = frozenset(
-    """/ /bin /boot /dev /etc /home /lib /lib32 /lib64 /media /mnt /opt /proc /run /sbin /srv /sys /usr
-    /usr/bin /usr/lib /usr/local /usr/sbin /usr/share /var /var/lib /var/run /tmp /var/tmp""".split()
-)
+_TEMPORARY = ("/tmp", "/var/tmp")
+_NO_WORKSPACES = """
+    / /bin /boot /dev /etc /home /lib /lib32 /lib64 /media /mnt /opt /proc /run /sbin /srv /sys /usr /usr/bin /usr/lib
+    /usr/local /usr/sbin /usr/share /var /var/lib /var/run /tmp /var/tmp
+"""
+_NEVER = frozenset(_NO_WORKSPACES.split())
 """Directories that are no workspace, even when a session starts in one."""
 _OPEN_STATE = ("skills", "workspace", "sandboxes", "worktrees", "images", "pastes")
 """Below the host's home directory: readable."""
@@ -148,7 +150,7 @@ def make_policy(
 
 def _hide(policy: Policy, settings: Settings, state: str, key: str) -> None:
     shown = {_real(name, policy.home) for name in settings.sandbox_show}
-    names = [*protected.SECRETS, *settings.sandbox_hide]
+    names = [*SECRETS, *settings.sandbox_hide]
     for home in policy.homes:
         policy.hidden += [path for name in names if os.path.exists(path := _real(name, home)) and path not in shown]
     if state:

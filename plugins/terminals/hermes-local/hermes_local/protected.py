@@ -8,13 +8,12 @@ import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from hermes_local.names import GIT_DATA, HOME_SETTINGS, KEPT_ABSENT, SETTINGS, START_UP
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
-    "HOME_SETTINGS",
-    "SECRETS",
-    "START_UP",
     "Found",
     "Placeholder",
     "find",
@@ -23,51 +22,6 @@ __all__ = [
     "repository_of",
 ]
 
-START_UP = frozenset(
-    """.bashrc .bash_profile .bash_login .bash_logout .bash_aliases .profile .zshrc .zshenv .zprofile .zlogin .zlogout
-    .kshrc .mkshrc .cshrc .tcshrc .login .logout .inputrc .xprofile .xinitrc .xsession .xsessionrc .xserverrc
-    .pam_environment .gitconfig .gitmodules .ripgreprc .mcp.json .hgrc .wgetrc .curlrc .gdbinit .lldbinit .netrc .pgpass
-    .npmrc .yarnrc .yarnrc.yml .pypirc .my.cnf .git-credentials .vault-token""".split()
-)
-"""Files protected wherever they lie."""
-
-_SETTINGS = frozenset(
-    ".vscode .idea .zed .cursor .claude .codex .gemini .opencode .continue .windsurf .roo .hermes".split()
-)
-"""Directories protected wherever they lie: editors and agents run what stands in them."""
-
-_MADE_UP = tuple(
-    """.git .gitmodules .mcp.json .bashrc .bash_profile .profile .zshrc .zshenv .gitconfig .ripgreprc .vscode .idea .zed
-    .cursor .claude .codex .hermes""".split()
-)
-"""Names of the session's directory that are kept from coming into being, where they are not there."""
-
-HOME_SETTINGS = tuple(
-    """.ssh .aws .gnupg .kube .docker .azure .cargo/credentials.toml .cargo/config.toml .gem/credentials .m2/settings.xml
-    .gradle/init.d .gradle/gradle.properties .config/gcloud .config/gh .config/git .config/fish .config/nushell
-    .config/systemd .config/autostart .config/environment.d .config/pip .config/powershell .config/containers .pip
-    .oh-my-zsh .zsh .zshrc.d .bashrc.d .password-store .local/share/keyrings .local/share/systemd .local/share/dbus-1
-    .local/bin""".split()
-)
-"""Protected in a home directory."""
-
-SECRETS = tuple(
-    """~/.ssh ~/.aws ~/.gnupg ~/.kube ~/.docker ~/.azure ~/.config/gcloud ~/.config/gh ~/.config/git/credentials ~/.netrc
-    ~/.pgpass ~/.npmrc ~/.pypirc ~/.git-credentials ~/.vault-token ~/.my.cnf ~/.password-store ~/.cargo/credentials
-    ~/.cargo/credentials.toml ~/.gem/credentials ~/.m2/settings.xml ~/.local/share/keyrings ~/.mozilla
-    ~/.config/google-chrome ~/.config/chromium ~/.codex/auth.json ~/.claude/.credentials.json ~/.claude.json
-    ~/.gemini/oauth_creds.json ~/.bash_history ~/.zsh_history ~/.python_history ~/.psql_history ~/.mysql_history
-    /etc/shadow /etc/shadow- /etc/gshadow /etc/gshadow- /etc/sudoers /etc/sudoers.d /etc/ssl/private
-    /etc/ssh/ssh_host_rsa_key /etc/ssh/ssh_host_dsa_key /etc/ssh/ssh_host_ecdsa_key /etc/ssh/ssh_host_ed25519_key
-    /etc/kubernetes/admin.conf /etc/kubernetes/pki""".split()
-)
-"""Not to be read."""
-
-_GIT_DATA = frozenset(
-    """objects refs logs head orig_head fetch_head merge_head cherry_pick_head revert_head packed-refs index shallow
-    description commit_editmsg merge_msg merge_mode squash_msg tag_editmsg auto_merge rebase-merge rebase-apply sequencer
-    bisect_log rr-cache lfs gc.log""".split()
-)
 _GIT_RUNS = ("hooks", "config", "config.worktree", "commondir", "gitdir")
 _DIRECTORIES_AT_MOST = 2000
 _DEPTH_AT_MOST = 5
@@ -91,7 +45,7 @@ def is_protected(path: str, root: str, homes: tuple[str, ...]) -> str:
     parts = path.casefold().split("/")[root.rstrip("/").count("/") + 1 :]
     for at, part in enumerate(parts):
         part = part.rstrip(" .")
-        if part in START_UP or part in _SETTINGS:
+        if part in START_UP or part in SETTINGS:
             return f"{part} is run or read at the start of a program"
         if part == ".git":
             return _in_git(parts[at + 1 :])
@@ -113,7 +67,7 @@ def _in_git(inside: list[str]) -> str:
         if any(part in _GIT_RUNS or part == "info" for part in inside[1:]):
             return "hooks and settings of git run programs"
         return ""
-    if inside[0].removesuffix(".lock") in _GIT_DATA or inside == ["info", "exclude"]:
+    if inside[0].removesuffix(".lock") in GIT_DATA or inside == ["info", "exclude"]:
         return ""
     return "hooks and settings of git run programs"
 
@@ -127,7 +81,7 @@ def find(workspace: str, homes: tuple[str, ...]) -> Found:
         # Below a directory that is not there, nothing can be kept from being made without making that directory.
         _add(found, [f"{home}/{name}" for name in HOME_SETTINGS])
     if workspace not in inside:
-        _add(found, [f"{workspace}/{name}" for name in _MADE_UP if name != ".git"])
+        _add(found, [f"{workspace}/{name}" for name in KEPT_ABSENT if name != ".git"])
     if _is_absent(f"{workspace}/.git"):
         found.missing.append(f"{workspace}/.git")
     for directory, names in _directories(workspace):
@@ -135,7 +89,7 @@ def find(workspace: str, homes: tuple[str, ...]) -> Found:
             path = f"{directory}/{name}"
             if name == ".git":
                 _protect_git(path, found)
-            elif name in START_UP or name in _SETTINGS:
+            elif name in START_UP or name in SETTINGS:
                 found.there.append(path)
     found.there = [path for path in dict.fromkeys(found.there) if not (os.path.islink(path) or _is_absent(path))]
     found.missing = list(dict.fromkeys(found.missing))
@@ -167,7 +121,7 @@ def _directories(root: str) -> Iterator[tuple[str, list[str]]]:
                 with os.scandir(directory) as entries:
                     for entry in entries:
                         name = entry.name
-                        if name == ".git" or name in START_UP or name in _SETTINGS:
+                        if name == ".git" or name in START_UP or name in SETTINGS:
                             names.append(name)
                         elif name not in _NOT_SEARCHED and entry.is_dir(follow_symlinks=False):
                             below.append(entry.path)

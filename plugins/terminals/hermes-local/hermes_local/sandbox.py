@@ -44,12 +44,14 @@ class Level:
 
     @property
     def full(self) -> bool:
+        """Whether everything is given that was asked for."""
         return not self.lacks
 
     def __str__(self) -> str:
         if self.asked == "off":
             return "off: commands are not confined"
-        by = {"bubblewrap": "bubblewrap and a filter of system calls", "landlock": "Landlock", "": "nothing"}[self.means]
+        names = {"bubblewrap": "bubblewrap and a filter of system calls", "landlock": "Landlock", "": "nothing"}
+        by = names[self.means]
         text = f"{self.asked}, by {by}"
         if self.lacks:
             text += f"; lacking: {', '.join(self.lacks)}"
@@ -160,7 +162,11 @@ def _prepare(sandbox: Sandbox, settings: Settings, mode: Mode) -> None:
             empty = f"{sandbox.folder}/empty"
             os.close(os.open(empty, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0))
             sandbox.words = bubblewrap.arguments(
-                policy, readable=own_files(), empty=empty, placeholders=[each.path for each in sandbox.placeholders]
+                policy,
+                readable=own_files(),
+                empty=empty,
+                placeholders=[each.path for each in sandbox.placeholders],
+                shared_memory=min(256, settings.sandbox_memory // 4) << 20,
             )
         if strict:
             sandbox.group = cgroup.create(settings.sandbox_processes, settings.sandbox_memory << 20)
@@ -199,9 +205,7 @@ def _limits(settings: Settings) -> list[tuple[int, int]]:
     ]
 
 
-_DEVICES = tuple(
-    f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom", "tty", "ptmx", "pts")
-)
+_DEVICES = tuple(f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom", "tty", "ptmx", "pts"))
 
 
 def own_files() -> list[str]:

@@ -78,7 +78,7 @@ def _enter_sandbox(requests: socket.socket, plan: int) -> None:
         os.close(plan)
         confine(marshal.loads(b"".join(parts)))
         become_unreadable()
-    except BaseException as error:
+    except OSError as error:
         os.write(2, f"{error}\n".encode())
         os._exit(1)
     requests.sendall(b"R")

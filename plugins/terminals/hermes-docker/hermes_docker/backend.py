@@ -79,7 +79,9 @@ class DockerBackend:
             )
         await place.enter()
         try:
-            forwarded = {name: self._environ[name] for name in self.terminal.docker_forward_env if name in self._environ}
+            forwarded = {
+                name: self._environ[name] for name in self.terminal.docker_forward_env if name in self._environ
+            }
             terminal = DockerTerminal(place, await place.start_directory(directory), forwarded)
             try:
                 yield terminal

@@ -1,7 +1,7 @@
 """Making, finding and removing the containers of conversations.
 
 Everything made here bears labels: that it is ours, of which hermes home (a random number kept there, for two machines
-may share a service and have homes of the same path), and of which session. Nothing without all of these is ever touched.
+may share a service and have homes of the same path), and of which session. Nothing else is ever touched.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hermes_docker.daemon import DaemonError, ImageMissing, reason
+from hermes_docker.daemon import DaemonError, ImageMissing, reason, sdk
 from hermes_docker.supervisor import KEEPER
 from hermes_host.errors import ConfigError
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from hermes_docker.settings import Settings, TerminalSettings
 
 __all__ = ["Blueprint", "Labels", "blueprint", "fetch", "make", "name_of", "remove", "remove_volume"]
+
+
+_HELPER_SECONDS = 30
 
 
 class Labels:
@@ -64,6 +67,7 @@ def blueprint(
     """What the container of session `key` shall be like. Raises `ConfigError` for a setting that cannot be used."""
     name = name_of(home, key)
     workspace = posixpath.normpath(settings.workspace)
+    user = f"{os.getuid()}:{os.getgid()}" if settings.user == "host" else settings.user
     mounts = [_volume(text) for text in terminal.docker_volumes]
     volume = ""
     if any(target == workspace for _, target, _ in mounts):
@@ -78,7 +82,6 @@ def blueprint(
     else:
         volume = f"{name}-workspace"
         mounts.insert(0, (volume, workspace, "rw"))
-    user = f"{os.getuid()}:{os.getgid()}" if settings.user == "host" else settings.user
     options: dict[str, Any] = {
         "entrypoint": ["/bin/sh", "-c", KEEPER],
         "command": [],
@@ -101,7 +104,7 @@ def blueprint(
     if settings.read_only:
         options["read_only"] = True
         options["environment"] = {"HOME": workspace}
-        for target in ("/tmp", "/var/tmp", "/run"):  # noqa: S108, folders of the container
+        for target in ("/tmp", "/var/tmp", "/run"):
             options["tmpfs"].setdefault(target, "rw,nosuid,nodev,size=64m,mode=1777")
     if user:
         options["user"] = user
@@ -152,7 +155,7 @@ def make(client: Any, plan: Blueprint, *, pull: bool) -> tuple[Any, str]:
 
     Raises `HermesError` for what a person can mend.
     """
-    import docker.errors
+    docker = sdk()
 
     became = "made"
     try:
@@ -191,26 +194,39 @@ def _expect_ours(container: Any, plan: Blueprint) -> None:
 
 
 def _create(client: Any, plan: Blueprint, *, pull: bool) -> Any:
-    import docker.errors
+    docker = sdk()
 
     image = _image(client, plan, pull=pull)
     if plan.volume:
-        _make_volume(client, plan, image)
+        _make_volume(client, plan)
     options = {"name": plan.name, "labels": plan.labels, **plan.options}
     try:
-        if plan.disk and _may_limit_disk(client):
-            try:
-                return client.containers.create(image.id, storage_opt={"size": f"{plan.disk}m"}, **options)
-            except docker.errors.APIError as error:
-                if "storage" not in reason(error).lower():
-                    raise
-        return client.containers.create(image.id, **options)
+        container = _create_limited(client, plan, image, options)
     except docker.errors.APIError as error:
         raise _refused(error, plan) from error
+    try:
+        if plan.volume and plan.user:
+            _give_workspace(client, plan, image)
+    except BaseException:
+        container.remove(force=True)
+        raise
+    return container
+
+
+def _create_limited(client: Any, plan: Blueprint, image: Any, options: dict[str, Any]) -> Any:
+    docker = sdk()
+
+    if plan.disk and _may_limit_disk(client):
+        try:
+            return client.containers.create(image.id, storage_opt={"size": f"{plan.disk}m"}, **options)
+        except docker.errors.APIError as error:
+            if "storage" not in reason(error).lower():
+                raise
+    return client.containers.create(image.id, **options)
 
 
 def _start(container: Any, plan: Blueprint) -> None:
-    import docker.errors
+    docker = sdk()
 
     try:
         container.start()
@@ -242,7 +258,7 @@ def _refused(error: Exception, plan: Blueprint) -> Exception:
 
 
 def _image(client: Any, plan: Blueprint, *, pull: bool) -> Any:
-    import docker.errors
+    docker = sdk()
 
     try:
         return client.images.get(plan.image)
@@ -267,10 +283,9 @@ def fetch(client: Any, image: str) -> Any:
 
     Raises `ConfigError` where that fails.
     """
-    import docker.errors
-    from docker.utils import parse_repository_tag
+    docker = sdk()
 
-    repository, tag = parse_repository_tag(image)
+    repository, tag = docker.utils.parse_repository_tag(image)
     try:
         for line in client.api.pull(repository, tag=tag or "latest", stream=True, decode=True):
             if "error" in line:
@@ -283,23 +298,26 @@ def fetch(client: Any, image: str) -> Any:
         ) from error
 
 
-def _make_volume(client: Any, plan: Blueprint, image: Any) -> None:
-    import docker.errors
+def _make_volume(client: Any, plan: Blueprint) -> None:
+    docker = sdk()
 
     try:
         client.volumes.get(plan.volume)
-        return
     except docker.errors.NotFound:
-        pass
+        try:
+            client.volumes.create(plan.volume, labels=plan.labels)
+        except docker.errors.APIError as error:
+            raise _refused(error, plan) from error
+
+
+def _give_workspace(client: Any, plan: Blueprint, image: Any) -> None:
+    """Make the workspace belong to the container's user. As that one is not root, it takes a moment as root, without a
+    network; and after the container was made, for then Docker gives an empty volume the owner of the image's folder."""
+    docker = sdk()
+
+    helper = None
     try:
-        client.volumes.create(plan.volume, labels=plan.labels)
-    except docker.errors.APIError as error:
-        raise _refused(error, plan) from error
-    if not plan.user:
-        return
-    # A new volume is root's. Whom it shall belong to is no root, so this takes a moment as root, without a network.
-    try:
-        client.containers.run(
+        helper = client.containers.create(
             image.id,
             [],
             entrypoint=["/bin/sh", "-c", 'chown "$1" "$2"', "sh", plan.user, plan.workspace],
@@ -310,14 +328,19 @@ def _make_volume(client: Any, plan: Blueprint, image: Any) -> None:
             network_mode="none",
             volumes=[f"{plan.volume}:{plan.workspace}"],
             labels=plan.labels | {Labels.SESSION: ""},
-            remove=True,
         )
-    except docker.errors.DockerException as error:
-        client.volumes.get(plan.volume).remove(force=True)
+        helper.start()
+        code, said = int(helper.wait(timeout=_HELPER_SECONDS)["StatusCode"]), "`chown` failed"
+    except docker.errors.APIError as error:
+        code, said = 1, reason(error)
+    finally:
+        if helper is not None:
+            helper.remove(force=True)
+    if code != 0:
         raise ConfigError(
-            f"The workspace cannot be given to the user {plan.user!r}: {reason(error)}",
+            f"The workspace cannot be given to the user {plan.user!r}: {said}.",
             remedy="Name a user of the image, or numbers, in `docker.user`.",
-        ) from error
+        )
 
 
 def _may_limit_disk(client: Any) -> bool:
@@ -330,7 +353,7 @@ def _may_limit_disk(client: Any) -> bool:
 
 def remove(client: Any, name: str) -> bool:
     """Remove a container with everything that runs in it; False where there is none."""
-    import docker.errors
+    docker = sdk()
 
     try:
         client.containers.get(name).remove(force=True)
@@ -341,7 +364,7 @@ def remove(client: Any, name: str) -> bool:
 
 def remove_volume(client: Any, name: str) -> bool:
     """Remove a volume; False where there is none or another container uses it."""
-    import docker.errors
+    docker = sdk()
 
     try:
         client.volumes.get(name).remove(force=True)

@@ -1,12 +1,13 @@
-"""The container service: reaching it, calling the SDK in threads, and turning its errors into sentences with a remedy."""
+"""The container service: reaching it, calling its SDK in threads, turning its errors into sentences with a remedy."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import socket
 import stat
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hermes_host.errors import ConfigError, HermesError
@@ -14,7 +15,7 @@ from hermes_host.errors import ConfigError, HermesError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["Daemon", "DaemonError", "ImageMissing", "address", "explain"]
+__all__ = ["Daemon", "DaemonError", "ImageMissing", "address", "explain", "reason", "sdk"]
 
 T = TypeVar("T")
 
@@ -53,6 +54,15 @@ def _is_socket(path: str) -> bool:
         return stat.S_ISSOCK(os.stat(path).st_mode) and os.access(path, os.R_OK | os.W_OK)
     except OSError:
         return False
+
+
+def sdk() -> Any:
+    """The SDK, a quarter of a second to import."""
+    import docker  # type: ignore[import-untyped]
+    import docker.errors  # type: ignore[import-untyped]
+    import docker.utils  # type: ignore[import-untyped]
+
+    return docker
 
 
 class Daemon:
@@ -97,9 +107,8 @@ class Daemon:
                 f"Containers cannot be reached by {self.url!r}.",
                 remedy="Forward the socket, e.g. `ssh -NL /tmp/docker.sock:/var/run/docker.sock HOST`, and name that.",
             )
-        import docker
-        import docker.errors
-
+        docker = sdk()
+        _knock(self.url)
         try:
             if self._environ.get("DOCKER_TLS_VERIFY") and self.url.startswith("tcp://"):
                 environment = {**self._environ, "DOCKER_HOST": self.url}
@@ -117,6 +126,14 @@ class Daemon:
             client.close()
         if threads is not None:
             await asyncio.to_thread(threads.shutdown)
+
+
+def _knock(url: str) -> None:
+    """See whether somebody listens. The SDK's client would leave its connection open where that fails."""
+    if url.startswith("unix://"):
+        with contextlib.closing(socket.socket(socket.AF_UNIX)) as connection:
+            connection.settimeout(_TIMEOUT)
+            connection.connect(url.removeprefix("unix://"))
 
 
 def explain(error: BaseException, url: str) -> HermesError | None:
@@ -149,8 +166,3 @@ def explain(error: BaseException, url: str) -> HermesError | None:
 def reason(error: BaseException) -> str:
     """What the service said, without the SDK's words around it."""
     return str(getattr(error, "explanation", None) or error).strip()
-
-
-def socket_of(url: str) -> Path | None:
-    """The socket's file, where it is one."""
-    return Path(url.removeprefix("unix://")) if url.startswith("unix://") else None

@@ -13,13 +13,12 @@ import os
 import posixpath
 import secrets
 import stat as status
-from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from hermes_host.protocols import FileInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Sequence
 
 __all__ = ["keep_script", "list_directory", "read", "remove", "resolve", "stat", "write"]
 
@@ -76,12 +75,17 @@ shift 3
 for directory; do enter "$directory"; done
 """
 
-_STAT_SCRIPT = _ENTER + f"""
+_STAT_SCRIPT = (
+    _ENTER
+    + f"""
 [ -e "./$name" ] || [ -L "./$name" ] || fail 2
 stat -c '{_STAT}' "./$name"
 """
+)
 
-_READ_SCRIPT = _ENTER + r"""
+_READ_SCRIPT = (
+    _ENTER
+    + r"""
 [ ! -L "./$name" ] || fail 40
 [ -e "./$name" ] || fail 2
 [ ! -d "./$name" ] || fail 21
@@ -98,8 +102,12 @@ elif [ -n "$second" ]; then tail -c "+$((first + 1))" <&5 | head -c "$second"
 elif [ "$first" -gt 0 ]; then tail -c "+$((first + 1))" <&5
 else cat <&5; fi
 """
+)
 
-_WRITE_SCRIPT = "make=1 token=$1 size=$2 move=$3\nshift 3\n" + _ENTER + f"""
+_WRITE_SCRIPT = (
+    "make=1 token=$1 size=$2 move=$3\nshift 3\n"
+    + _ENTER
+    + f"""
 [ ! -L "./$name" ] || fail 40
 old= owner=
 if [ -e "./$name" ]; then
@@ -119,17 +127,24 @@ stat -c '{_STAT}' "./$new"
 mv $move "./$new" "./$name" || exit 1
 trap - EXIT
 """
+)
 
-_REMOVE_SCRIPT = _ENTER + r"""
+_REMOVE_SCRIPT = (
+    _ENTER
+    + r"""
 if [ -d "./$name" ] && [ ! -L "./$name" ]; then rmdir "./$name" || exit 1
 elif [ -e "./$name" ] || [ -L "./$name" ]; then rm -f "./$name" || exit 1
 else fail 2; fi
 """
+)
 
-_LIST_SCRIPT = _ENTER + f"""
+_LIST_SCRIPT = (
+    _ENTER
+    + f"""
 [ -r . ] || fail 13
 find . ! -name . -prune -exec stat -c "$first {_STAT} %n" {{}} + || :
 """
+)
 
 _RESOLVE_SCRIPT = r"""
 rest=$1 at= followed=0
@@ -188,7 +203,15 @@ async def read(collect: Collect, path: str, offset: int, limit: int | None) -> b
 async def write(collect: Collect, path: str, data: bytes, mode: int | None, move: str) -> FileInfo:
     """Replace or create a regular file: the new content appears under the name all at once or not at all."""
     name, *directories = _taken_apart(path)
-    arguments = (secrets.token_hex(8), str(len(data)), move, name, "" if mode is None else f"{mode:o}", "", *directories)
+    arguments = (
+        secrets.token_hex(8),
+        str(len(data)),
+        move,
+        name,
+        "" if mode is None else f"{mode:o}",
+        "",
+        *directories,
+    )
     code, out, err = await collect(_WRITE_SCRIPT, arguments, bytes(data))
     if code:
         raise _error(code, err, path)

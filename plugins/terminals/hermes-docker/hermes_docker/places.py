@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from hermes_docker import containers
-from hermes_docker.daemon import DaemonError, reason
-from hermes_docker.processes import Process, kill
+from hermes_docker.daemon import DaemonError, reason, sdk
+from hermes_docker.processes import NotStarted, Process, kill
 from hermes_host.context import private_directory
 from hermes_host.errors import ConfigError
 from hermes_host.protocols import Command, Exited, Output
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
     from pathlib import Path
 
     from hermes_docker.containers import Blueprint
@@ -37,6 +37,10 @@ printf '\0'
 : > /tmp/.hermes-$$ && : > /tmp/.hermes-$$-2 && mv -fT /tmp/.hermes-$$ /tmp/.hermes-$$-2 && printf T
 rm -f /tmp/.hermes-$$ /tmp/.hermes-$$-2
 printf '\0'
+while read -r one two three mark rest; do
+  [ "$one $two $three" != "Max resident set" ] || printf %s "$mark"
+done < /proc/self/limits
+printf '\0'
 """
 _PREPARE_SECONDS = 30.0
 
@@ -49,6 +53,8 @@ class Inside(msgspec.Struct, frozen=True, kw_only=True):
     workspace: str
     move: str
     """Options of `mv` that replace a file without ever moving into a directory, where there are such."""
+    marked: bool
+    """Whether the processes of a command can be told from others; without it they are killed with the container."""
     missing: str
     """Programs that the file methods need and the image lacks."""
 
@@ -67,7 +73,7 @@ class Place:
         self._id = ""
         self._processes: set[Process] = set()
         self._notes: list[str] = []
-        self.inside = Inside(home="/", shell="/bin/sh", workspace=plan.workspace, move="-f", missing="")
+        self.inside = Inside(home="/", shell="/bin/sh", workspace=plan.workspace, move="-f", marked=True, missing="")
 
     async def enter(self) -> None:
         """Have the container running. Raises `HermesError`."""
@@ -116,14 +122,22 @@ class Place:
 
     async def _look(self) -> Inside:
         command = Command(argv=("/bin/sh", "-c", _PREPARE, "sh", self.plan.workspace), timeout=_PREPARE_SECONDS)
-        code, out, err = await self._collect(Process(self.daemon, self._id, command, "/bin/sh"), {})
+        process = Process(self.daemon, self._id, command, "/bin/sh")
+        code, out, err = await self._collect(process, {})
         parts = out.decode("utf-8", "surrogateescape").split("\0")
-        if code != 0 or len(parts) < 5:
+        if code != 0 or len(parts) < 6:
             raise ConfigError(
                 f"No command can be run in the image {self.plan.image!r}: {err.decode('utf-8', 'replace').strip()}",
                 remedy="Name another image in `terminal.docker_image`, or another user in `docker.user`.",
             )
-        return Inside(home=parts[0] or "/", shell=parts[1], workspace=parts[2], missing=parts[3].strip(), move="-f" + parts[4])
+        return Inside(
+            home=parts[0] or "/",
+            shell=parts[1],
+            workspace=parts[2],
+            missing=parts[3].strip(),
+            marked=parts[5] == process.mark,
+            move="-f" + parts[4],
+        )
 
     async def _collect(self, process: Process, environment: Mapping[str, str]) -> tuple[int, bytes, bytes]:
         parts: dict[int, list[bytes]] = {1: [], 2: []}
@@ -153,13 +167,13 @@ class Place:
         self, command: Command, cwd: str, environment: Mapping[str, str], *, quiet: bool = False
     ) -> AsyncIterator[Output | Exited]:
         """Run a command; where the container is gone, in a new one, saying so."""
-        import docker.errors
+        docker = sdk()
 
         begun = False
         for last in (False, True):
             if not self._id:
                 await self.revive()
-            process = Process(self.daemon, self._id, command, self.inside.shell)
+            process = Process(self.daemon, self._id, command, self.inside.shell, marked=self.inside.marked)
             self._processes.add(process)
             try:
                 async with aclosing(process.events(cwd, environment, self._end_container)) as events:  # type: ignore[type-var]
@@ -172,15 +186,22 @@ class Place:
                     async for event in self._explain_the_cut(process, command):
                         yield event
                 return
-            except docker.errors.APIError as error:
+            except (docker.errors.APIError, NotStarted) as error:
                 if begun or last or await self._is_running():
-                    raise DaemonError(f"The command cannot be run in the container: {reason(error)}") from error
+                    raise DaemonError(
+                        f"The command cannot be started in the container: {reason(error)}",
+                        remedy="Where its processes are too many, end some or raise `docker.processes`; where its "
+                        "memory is full, raise `terminal.container_memory`.",
+                    ) from error
                 self._id = ""
             finally:
                 if process.draining is None:
                     self._processes.discard(process)
                 else:
-                    process.draining.add_done_callback(lambda _, process=process: self._processes.discard(process))
+                    process.draining.add_done_callback(self._forgetting(process))
+
+    def _forgetting(self, process: Process) -> Callable[[object], None]:
+        return lambda _: self._processes.discard(process)
 
     async def revive(self) -> None:
         """Have a running container again after it was found to be gone."""
@@ -206,11 +227,13 @@ class Place:
             yield Exited(code=await process.code_of_the_service() or 137)
             return
         self._id = ""
-        yield Output(b"\n[The container was stopped or removed while the command ran. The next one gets a new one.]\n", stream)
+        yield Output(
+            b"\n[The container was stopped or removed while the command ran. The next one gets a new one.]\n", stream
+        )
         yield Exited(code=137)
 
     async def _is_running(self) -> bool:
-        import docker.errors
+        docker = sdk()
 
         try:
             return bool(await self.daemon.call(lambda client: client.containers.get(self._id).status == "running"))
@@ -267,7 +290,7 @@ class Place:
 
 
 def _kill_container(client: Any, name: str) -> None:
-    import docker.errors
+    docker = sdk()
 
     try:
         client.api.kill(name)

@@ -9,8 +9,10 @@ import secrets
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from hermes_docker.daemon import sdk
 from hermes_docker.supervisor import END, KILL, SUPERVISOR, TAG_UNIT
 from hermes_docker.wire import Wire
+from hermes_host.errors import HermesError
 from hermes_host.protocols import Exited, Output
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from hermes_docker.daemon import Daemon
     from hermes_host.protocols import Command
 
-__all__ = ["INLINE_AT_MOST", "Process", "kill"]
+__all__ = ["INLINE_AT_MOST", "NotStarted", "Process", "kill"]
 
 _CHUNK_CHARACTERS = 30_000
 """Of a script in one variable: Linux takes 128 KiB for one, and a character has four bytes at most."""
@@ -39,14 +41,19 @@ _tags = itertools.count(_first_tag, 2)
 # In kibibytes: from 2^53 bytes on, which is more memory than there is. Even numbers are the commands', see SUPERVISOR.
 
 
+class NotStarted(HermesError):
+    """The service did not start the command; nothing of it has run."""
+
+
 class Process:
     """One command in a container."""
 
-    def __init__(self, daemon: Daemon, container: str, command: Command, shell: str) -> None:
+    def __init__(self, daemon: Daemon, container: str, command: Command, shell: str, *, marked: bool = True) -> None:
         self._daemon = daemon
         self._container = container
         self._command = command
         self._shell = shell
+        self._marked = marked
         self._tag = next(_tags) + 1
         self._word = secrets.token_hex(16)
         self._id = ""
@@ -64,6 +71,11 @@ class Process:
     def tag(self) -> int:
         """The number that marks the command's processes."""
         return self._tag - 1
+
+    @property
+    def mark(self) -> str:
+        """The same as `/proc` shows it."""
+        return str(self.tag * TAG_UNIT)
 
     async def events(
         self, cwd: str, environment: Mapping[str, str], on_stuck: Callable[[], Any]
@@ -163,7 +175,8 @@ class Process:
         async with asyncio.timeout(_START_SECONDS):
             while not self._streams[1].started and not self._has_ended:
                 if not await self._take(wire):
-                    break
+                    said = b"".join(output.data for output in self._waiting).decode("utf-8", "replace")
+                    raise NotStarted(said.strip() or "the service gives no reason")
 
     async def _take(self, wire: Wire) -> bool:
         """Read once; false at the end."""
@@ -253,7 +266,7 @@ class Process:
         await self._begin_to_kill(on_stuck)
 
     async def _kill_now(self, on_stuck: Callable[[], Any]) -> bool:
-        killed = await kill(self._daemon, self._container, self.tag, grace=_GRACE_TENTHS)
+        killed = self._marked and await kill(self._daemon, self._container, self.tag, grace=_GRACE_TENTHS)
         if not killed:
             await on_stuck()
         if self._wire is not None:
@@ -281,7 +294,7 @@ async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
 
 async def kill(daemon: Daemon, container: str, tag: int, *, grace: int = 0) -> bool:
     """Kill every process that bears `tag`; false where that cannot be done, as when no process can be started."""
-    import docker.errors
+    docker = sdk()
 
     argv = ["/bin/sh", "-c", KILL, "sh", str(tag * TAG_UNIT), str((tag + 1) * TAG_UNIT), str(grace)]
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from hermes_docker.containers import Labels
+from hermes_docker.daemon import sdk
 from hermes_host.context import private_directory
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def nobody_uses(locks: Path, name: str) -> Iterator[bool]:
 
 
 def _reap(client: Any, home: str, locks: Path, lifetime: float) -> list[str]:
-    import docker.errors
+    docker = sdk()
 
     lines = []
     for container in client.containers.list(all=True, filters=of_this_home(home), ignore_removed=True):

@@ -24,18 +24,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         str, Meta(description="`none` (no network at all), `bridge`, or the name of a network of the service.")
     ] = "bridge"
     user: Annotated[
-        str, Meta(description="Who runs commands: `uid:gid`, a name of the image, `host` for yourself; empty: the image's.")
+        str,
+        Meta(description="Who runs commands: `uid:gid`, a name of the image, `host` for yourself; empty: the image's."),
     ] = ""
     read_only: Annotated[
         bool, Meta(description="Nothing but the workspace, the volumes and /tmp can be written; HOME is the workspace.")
     ] = False
     capabilities: Annotated[
-        list[str], Meta(description="Linux capabilities that root in the container keeps; see the README for why these.")
+        list[str],
+        Meta(description="Linux capabilities that root in the container keeps; see the README for why these."),
     ] = msgspec.field(default_factory=lambda: ["CHOWN", "DAC_OVERRIDE", "FOWNER"])
     processes: Annotated[int, Meta(description="Processes and threads a container may have.", ge=16)] = 256
-    tmpfs: Annotated[
-        dict[str, str], Meta(description="Folders in memory, with mount options.")
-    ] = msgspec.field(default_factory=lambda: {"/tmp": "rw,nosuid,nodev,exec,size=512m,mode=1777"})
+    tmpfs: Annotated[dict[str, str], Meta(description="Folders in memory, with mount options.")] = msgspec.field(
+        default_factory=lambda: {"/tmp": "rw,nosuid,nodev,exec,size=512m,mode=1777"}
+    )
     workspace: Annotated[
         str, Meta(description="Where commands start, as an absolute path in the container.", pattern="^/")
     ] = "/workspace"

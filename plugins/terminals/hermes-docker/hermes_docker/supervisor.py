@@ -29,7 +29,8 @@ while :; do sleep 2147483 & wait $!; done
 
 END = b"\0hermes-%s:"
 """What stands before a message of the supervisor in the output, with the command's secret word. A letter, a number and
-a NUL follow: `s` it has begun, `x` exit code, `d` and `p` errno of directory and program, `z` nobody holds the output any more."""
+a NUL follow: `s` it has begun, `x` exit code, `d` and `p` errno of directory and program, `z` nobody holds the output
+any more."""
 
 # Descriptor 7 is a pipe that every process of the command holds: its end is theirs. The left half of the pipeline is
 # the command, the right half waits, first for the exit code and then for the end of the pipe. At last it takes in input
@@ -81,8 +82,8 @@ say s
 """
 
 # $1: the number of the command as /proc shows it, $2: its supervisor's, $3: tenths of a second between asking and
-# killing. Only what the shell does itself, but for `sleep`: where no process can be started any more it must still kill.
-# First everything is frozen until no new process appears, so that none forks away between being seen and being killed.
+# killing. Only what the shell does itself, but for `sleep`: where no process can be started any more it must still
+# kill. First everything is frozen until no new process appears, so that none forks away between being seen and killed.
 KILL = r"""
 search() {
   found=

@@ -47,7 +47,7 @@ class DockerTerminal:
         _expect_clean(command)
         kept = ""
         if len(command.script) > INLINE_AT_MOST or not _is_text(command.script):
-            kept = f"/tmp/.hermes-{token_hex(8)}"  # noqa: S108, a folder of the container
+            kept = f"/tmp/.hermes-{token_hex(8)}"
             await files.keep_script(self._collect, kept, command.script)
             script = f'eval "$(cat {kept}; rm -f {kept})"'
             command = Command(

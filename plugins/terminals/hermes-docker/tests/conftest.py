@@ -1,7 +1,7 @@
 """A real dockerd and a real Podman, started here on sockets of their own, and an image made of this machine's programs.
 
-Nothing is fetched from anywhere. Both run as root, without a bridge and without touching the firewall. Where a program is
-missing, its tests are skipped.
+Nothing is fetched from anywhere. Both run as root, without a bridge and without touching the firewall. Where a program
+is missing, its tests are skipped.
 """
 
 from __future__ import annotations

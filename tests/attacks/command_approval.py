@@ -114,6 +114,8 @@ COMMANDS: dict[int, tuple[str, ...]] = {
         "git() { sh x; }; git push",
         "alias git='sh x'; git push",
         "cd /elsewhere && git push",
+        "cat hook | git push",
+        "git push < hook",
         "make && sudo make install",
         "ls `sudo id`",
         "echo x > /etc/hosts",

@@ -84,9 +84,11 @@ def _places(policy: Policy, readable: Sequence[str], empty: str, placeholders: S
     steps += [(path, ["--ro-bind-try", path, path]) for path in policy.shown]
     for path in policy.writable:
         steps.append((path, ["--bind", policy.private.get(path, path), path]))
-    kept = [*policy.found.there, *placeholders]
-    for path in _above(kept, policy.writable):
-        steps.append((path, ["--bind", path, path]))
+    # What is hidden is protected by that; mounted once more, it would be seen again.
+    kept = [path for path in (*policy.found.there, *placeholders) if policy.readable(path)]
+    for path in _above([*kept, *policy.hidden], policy.writable):
+        if policy.readable(path):
+            steps.append((path, ["--bind", path, path]))
     steps += [(path, ["--ro-bind", path, path]) for path in kept]
     steps += [(path, ["--ro-bind", path, path]) for path in readable if _covered(path, policy)]
     steps.sort(key=lambda step: step[0].rstrip("/").count("/"))

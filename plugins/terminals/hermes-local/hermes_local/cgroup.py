@@ -10,6 +10,8 @@ from pathlib import Path
 
 __all__ = ["ControlGroup", "create"]
 
+_STALE_SECONDS = 600
+
 
 class ControlGroup:
     """Directories of the control group file system, one or two (version 1 has one for each kind of limit)."""
@@ -66,6 +68,11 @@ def create(processes: int, memory: int) -> ControlGroup | None:
 
 
 def _make(directory: Path) -> Path:
+    for left in directory.parent.glob("hermes-*"):
+        # Of a host that was killed. One in use cannot be removed, and one just made has not been entered yet.
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > _STALE_SECONDS:
+                left.rmdir()
     directory.mkdir()
     return directory
 

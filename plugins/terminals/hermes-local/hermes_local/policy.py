@@ -84,7 +84,7 @@ class Policy:
         path = os.path.normpath(path)
         self.check_read(path)
         roots = [root for root in self.writable if _inside(path, root)]
-        if not roots:
+        if not roots or _deepest(path, [*self.hidden, *self.shown]) > len(max(roots, key=len)):
             raise _denied(path, "the sandbox lets nothing outside the session's directory be written")
         reason = protected.is_protected(path, max(roots, key=len), self.homes)
         if reason or any(_inside(path, entry) for entry in (*self.found.there, *self.found.missing, *self.found.swept)):

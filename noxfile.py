@@ -54,6 +54,12 @@ def tests_plugin(session: nox.Session, plugin: Path) -> None:
 
 
 @nox.session(venv_backend="none")
+def attacks(session: nox.Session) -> None:
+    """Try every known attack and count what was blocked: `nox -s attacks -- "command approval"`."""
+    run_locked(session, "tests.attacks.scorecard", *session.posargs)
+
+
+@nox.session(venv_backend="none")
 def lint(session: nox.Session) -> None:
     """Style, formatting, import direction and the rule tests."""
     sources = [source for source in PYTHON_SOURCES if (ROOT / source).exists()]

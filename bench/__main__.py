@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 
-from bench import compaction, middleware, prefix, sessions, skills, startup, steps, streaming, subagents, turn
+from bench import approvals, compaction, middleware, prefix, sessions, skills, startup, steps, streaming, subagents, turn
 from bench.measure import Row
 
 GROUPS: dict[str, Callable[[int], list[Row]]] = {
@@ -23,6 +23,7 @@ GROUPS: dict[str, Callable[[int], list[Row]]] = {
     "subagents": subagents.measure,
     "middleware": middleware.measure,
     "compaction": compaction.measure,
+    "approvals": approvals.measure,
 }
 
 

@@ -20,8 +20,13 @@ __all__ = ["LazyGroup", "hermes"]
 _OWN = {spec.name: spec for spec in commands()}
 
 
+_EXTENDED = frozenset({"approvals"})
+"""Of the host's commands those that a plugin may bring whole again, with all that the host's can do."""
+
+
 class LazyGroup(click.Group):
-    """Names and summaries come from specs. The host's own commands cannot be replaced by a plugin's."""
+    """Names and summaries come from specs. The host's own commands cannot be replaced by a plugin's, but for those of
+    `_EXTENDED`: only for them plugins are loaded to see."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of all commands."""
@@ -29,7 +34,7 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import a command. Raises `HermesError` when that fails, in one line that names the plugin."""
-        if cmd_name in _OWN:
+        if cmd_name in _OWN and not (cmd_name in _EXTENDED and _is_extended(ctx, cmd_name)):
             return _load(_OWN[cmd_name].target, "the host")
         registry = _application(ctx).host.commands
         try:
@@ -82,6 +87,11 @@ def _application(ctx: click.Context) -> Application:
     found = ctx.find_object(Application)
     assert found is not None, "the group runs with an Application as its object"
     return found
+
+
+def _is_extended(ctx: click.Context, name: str) -> bool:
+    registry = _application(ctx).host.commands
+    return name in registry and not registry.get(name).record.builtin
 
 
 def _load(target: str, origin: str) -> click.Command:

@@ -212,6 +212,13 @@ async def test_mode_off_runs_what_is_asked_and_not_what_a_person_must_see(make_d
     assert "A person has to look at this each time" in answer.text
 
 
+async def test_a_long_text_for_a_file_is_written_where_nobody_is_asked(make_desk):
+    desk = await make_desk()
+    long = "a line of text\n" * 2_000
+    await desk.call("write_file", {"path": str(desk.work / "long.txt"), "content": long}, yolo=True)
+    assert (desk.work / "long.txt").read_text(encoding="utf-8") == long
+
+
 async def test_a_person_is_asked_in_the_leaders_place_and_rules_of_its_surface_count(make_desk):
     desk = await make_desk(ALLOW.replace("prod}", "prod, surfaces: cron}"))
     leader = await desk.host.start(source="cron", directory=str(desk.work))

@@ -24,6 +24,8 @@ from tests.attacks.cases import Attacks
 
 ATTACKS = Attacks("network")
 
+EMPTY = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
 LOOKS: dict[int, tuple[str, ...]] = {
     13: (
         "127.0.0.1",
@@ -164,7 +166,7 @@ for number, hosts in LOOKS.items():
         @ATTACKS.attack(number, f"a request to {form.encode('unicode_escape').decode()}")
         async def by_its_looks(form: str = form) -> bool:
             async with (
-                serving(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") as server,
+                serving(EMPTY) as server,
                 fetching() as (client, journal),
             ):
                 host = form.replace("{port}", str(server.port))
@@ -176,8 +178,7 @@ for place in ("http://127.0.0.1:{port}/", "http://169.254.169.254/", "http://213
 
     @ATTACKS.attack(14, f"a chain of redirects to {place}")
     async def redirected(place: str = place) -> bool:
-        secret = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
-        async with serving(secret) as home:
+        async with serving(EMPTY) as home:
             where = place.replace("{port}", str(home.port)).encode()
             last = b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " + where + b"\r\n\r\n"
             async with serving(last) as second:
@@ -202,9 +203,8 @@ for answers in (
 
     @ATTACKS.attack(14, f"a public name that leads to {answers}")
     async def led_home(answers: str = answers) -> bool:
-        async with serving(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") as server:
-            async with fetching(lookup=saying(answers)) as (client, _):
-                return await refused(client, f"http://public.example.com:{server.port}/") and not server.asked
+        async with serving(EMPTY) as server, fetching(lookup=saying(answers)) as (client, _):
+            return await refused(client, f"http://public.example.com:{server.port}/") and not server.asked
 
 
 @ATTACKS.attack(14, "a name that is allowed at the first look and private at the second")
@@ -243,17 +243,16 @@ for header in ("Host", "host", "Proxy-Authorization", "Transfer-Encoding", "X-A\
 
     @ATTACKS.attack(16, f"an allowed host with a {header.encode('unicode_escape').decode()} header for another")
     async def other_host(header: str = header) -> bool:
-        async with serving(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") as server:
-            async with fetching(allow_private=[f"127.0.0.1:{server.port}"]) as (client, _):
-                url = f"http://127.0.0.1:{server.port}/"
-                return await refused(client, url, headers={header: "internal"}) and not server.asked
+        async with serving(EMPTY) as server, fetching(allow_private=[f"127.0.0.1:{server.port}"]) as (client, _):
+            url = f"http://127.0.0.1:{server.port}/"
+            return await refused(client, url, headers={header: "internal"}) and not server.asked
 
 
 for secret in ("Authorization", "Cookie", "X-Api-Key", "PRIVATE-TOKEN"):
 
     @ATTACKS.attack(16, f"a redirect to another origin, to get {secret}")
     async def get_secret(secret: str = secret) -> bool:
-        async with serving(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") as thief:
+        async with serving(EMPTY) as thief:
             answer = b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: http://127.0.0.1:%d/\r\n\r\n" % thief.port
             async with serving(answer) as server:
                 allowed = [f"127.0.0.1:{server.port}", f"127.0.0.1:{thief.port}"]
@@ -277,11 +276,10 @@ async def name_that_tells() -> bool:
 
 @ATTACKS.attack(17, "sending data to a service that is allowed, unnoticed")
 async def unnoticed() -> bool:
-    async with serving(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") as server:
-        async with fetching(allow_private=[f"127.0.0.1:{server.port}"]) as (client, journal):
-            await client.fetch(f"http://127.0.0.1:{server.port}/?q=canary", method="POST", body=b"x" * 100)
-            (entry,) = journal.read(5)
-            return entry.sent == 100 and entry.port == server.port and b"canary" not in journal.path.read_bytes()
+    async with serving(EMPTY) as server, fetching(allow_private=[f"127.0.0.1:{server.port}"]) as (client, journal):
+        await client.fetch(f"http://127.0.0.1:{server.port}/?q=canary", method="POST", body=b"x" * 100)
+        (entry,) = journal.read(5)
+        return entry.sent == 100 and entry.port == server.port and b"canary" not in journal.path.read_bytes()
 
 
 _BOMB = gzip.compress(b"\0" * 20_000_000)

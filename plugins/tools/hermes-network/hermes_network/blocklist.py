@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Blocklist"]
 
 _FILE_BYTES = 32 << 20
+_COMMENT = re.compile(r"(^|\s)[#!].*")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 # The format of a hosts file, in which many lists are shared.
 _HOSTS_FILE = re.compile(r"(?:0\.0\.0\.0|127\.0\.0\.1|::1?)\s+(\S.*)")
@@ -63,12 +64,12 @@ class Blocklist:
 
 def _entries(text: str) -> Iterator[str]:
     for line in text.splitlines():
-        entry = re.sub(r"(^|\s)[#!].*", "", line).strip()
+        entry = _COMMENT.sub("", line).strip() if "#" in line or "!" in line else line.strip()
         if not entry:
             continue
-        hosts = _HOSTS_FILE.fullmatch(entry)
+        hosts = _HOSTS_FILE.fullmatch(entry) if " " in entry or "\t" in entry else None
         if hosts is None:
-            yield _bare(entry)
+            yield _bare(entry) if ":" in entry else entry
             continue
         for name in hosts[1].split():
             if name not in _HOSTS_FILE_ITSELF:

@@ -30,8 +30,8 @@ Rule = Literal[
 `scheme` neither http nor https; `credentials` a user name or password in it; `host` not a full public name; `number` an
 IP address in an unusual spelling; `zone` an address with a network interface; `port` a port of another service;
 `encryption` plain http where only https is allowed; `private` it leads into a private network; `metadata` a cloud's
-metadata service; `blocked` a site on a block list; `allow` a site that is not on the allow list; `blocklist` a list that
-cannot be read; `downgrade` a redirect from https to http; `header` a header that a caller may not set."""
+metadata service; `blocked` a site on a block list; `allow` a site that is not on the allow list; `blocklist` a list
+that cannot be read; `downgrade` a redirect from https to http; `header` a header that a caller may not set."""
 
 Kind = Literal["dns", "connection", "tls", "timeout", "protocol", "redirects", "size", "packing", "type", "status"]
 """What failed: finding the name, connecting, the certificate, time, the HTTP that was spoken, too many redirects, too

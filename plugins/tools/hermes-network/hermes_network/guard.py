@@ -257,5 +257,5 @@ class Network(Protocol):
         ...
 
     async def explain(self, url: str, *, resolve: bool = True) -> Report:
-        """What would happen with a URL and why. Nothing is sent to its host; never raises."""
+        """What would happen with a URL and why. Nothing is sent to its host. Raises `ConfigError` at most."""
         ...

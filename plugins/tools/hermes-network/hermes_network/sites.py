@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["Sites", "listed"]
 
 _ENTRY = re.compile(r"(\*\.)?(\[[^\]]*\]|[^:\[\]]+)(?::([0-9]{1,5}))?")
+# Most entries of long lists; what ends in a letter is no address.
+_PLAIN = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.){1,30}[a-z](?:[a-z-]{0,61}[a-z])?")
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -68,6 +70,11 @@ class Sites:
         return [network for network, _ in self._networks if network.prefixlen == 0]
 
     def _add(self, entry: str, below: bool) -> None:
+        if len(entry) < 254 and _PLAIN.fullmatch(entry):
+            self._hosts.add(entry)
+            if below:
+                self._parents.add(entry)
+            return
         network, port = _network(entry)
         if network is not None:
             self._networks.append((network, port))

@@ -1,0 +1,110 @@
+"""Hosts with servers: real processes, real pipes, real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hermes_host.messages import ToolCall, ToolResult, assistant_message
+from hermes_host.testing import StandInHost, events_of
+from hermes_mcp.servers import Servers
+
+PROGRAMS = Path(__file__).with_name("programs")
+
+
+def program(name: str, *arguments: str, **more: Any) -> dict[str, Any]:
+    """The entry of a server that is one of the programs here."""
+    return {"command": sys.executable, "args": [str(PROGRAMS / f"{name}.py"), *arguments], **more}
+
+
+class Bench:
+    """Opens hosts on one home, and makes calls in conversations of theirs."""
+
+    def __init__(self, home: Path, stack: AsyncExitStack) -> None:
+        self.home = home
+        self._stack = stack
+
+    async def open(self, **servers: dict[str, Any]) -> StandInHost:
+        """A host whose lists are known."""
+        self.home.mkdir(exist_ok=True)
+        (self.home / "config.yaml").write_text(json.dumps({"mcp_servers": servers}), encoding="utf-8")
+        host = await self._stack.enter_async_context(StandInHost(self.home, plugins=["mcp"]))
+        found = await self.servers(host)
+        found.specs()
+        await found.first_lists()
+        for server in found:
+            await server.stop()
+        return host
+
+    async def servers(self, host: StandInHost) -> Servers:
+        """The service."""
+        servers: Servers = await host.context("mcp").services.get(Servers)
+        return servers
+
+    async def call(self, host: StandInHost, tool: str, *, events: list[Any] | None = None, session: Any = None,
+                   more: dict[str, Any] | None = None, **arguments: Any) -> ToolResult:  # fmt: skip
+        """Have a model make one call, and give what it got back."""
+        provider = host.script(assistant_message(ToolCall(id="1", name=tool, arguments=arguments)), "done", "done")
+        own = session or await host.start(**(more or {}))
+        found = await events_of(own.run("go"))
+        if events is not None:
+            events += found
+        result = provider.requests[1].messages[-1].parts[0]
+        assert isinstance(result, ToolResult)
+        if session is None:
+            await own.close()
+        return result
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    async with AsyncExitStack() as stack:
+        yield Bench(tmp_path / "home", stack)
+
+
+@pytest.fixture
+def entry() -> Callable[..., dict[str, Any]]:
+    return program
+
+
+@pytest.fixture
+def http_server(tmp_path: Path) -> Iterator[str]:
+    process = subprocess.Popen(
+        [sys.executable, str(PROGRAMS / "friendly.py"), "http"],
+        stdout=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    )
+    assert process.stdout is not None
+    port = process.stdout.readline().strip()
+    yield f"http://127.0.0.1:{port}/mcp"
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+@pytest.fixture
+def gone() -> Callable[[int], Any]:
+    async def wait(pid: int) -> bool:
+        """Whether a process ends within five seconds."""
+        async with asyncio.timeout(5):
+            while Path(f"/proc/{pid}").exists() and "Z" not in _state(pid):
+                await asyncio.sleep(0.01)
+        return True
+
+    return wait
+
+
+def _state(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return "Z"

@@ -1,0 +1,1 @@
+"""The terminal backend `singularity`: commands and files in Apptainer or Singularity containers."""

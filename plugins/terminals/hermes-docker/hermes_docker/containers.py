@@ -11,6 +11,8 @@ import json
 import os
 import posixpath
 import re
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -22,7 +24,7 @@ from hermes_host.errors import ConfigError
 if TYPE_CHECKING:
     from hermes_docker.settings import Settings, TerminalSettings
 
-__all__ = ["Blueprint", "Labels", "blueprint", "fetch", "make", "name_of", "remove", "remove_volume"]
+__all__ = ["Blueprint", "Labels", "blueprint", "fetch", "find", "make", "name_of", "remove", "remove_volume"]
 
 
 _HELPER_SECONDS = 30
@@ -155,13 +157,8 @@ def make(client: Any, plan: Blueprint, *, pull: bool) -> tuple[Any, str]:
 
     Raises `HermesError` for what a person can mend.
     """
-    docker = sdk()
-
     became = "made"
-    try:
-        container = client.containers.get(plan.name)
-    except docker.errors.NotFound:
-        container = None
+    container = find(client, plan.name)
     if container is not None:
         _expect_ours(container, plan)
         if container.labels.get(Labels.OPTIONS) == plan.labels[Labels.OPTIONS]:
@@ -186,6 +183,19 @@ def make(client: Any, plan: Blueprint, *, pull: bool) -> tuple[Any, str]:
     return container, became
 
 
+def find(client: Any, name: str) -> Any:
+    """The container of that name or id, or None."""
+    docker = sdk()
+
+    try:
+        return client.containers.get(name)
+    except docker.errors.APIError as error:
+        # Podman gives another code than 404 for one that is just being removed.
+        if isinstance(error, docker.errors.NotFound) or "no such container" in reason(error).lower():
+            return None
+        raise
+
+
 def _expect_ours(container: Any, plan: Blueprint) -> None:
     if any(container.labels.get(name) != plan.labels[name] for name in (Labels.PLUGIN, Labels.HOME, Labels.SESSION)):
         raise DaemonError(
@@ -200,10 +210,15 @@ def _create(client: Any, plan: Blueprint, *, pull: bool) -> Any:
     if plan.volume:
         _make_volume(client, plan)
     options = {"name": plan.name, "labels": plan.labels, **plan.options}
-    try:
-        container = _create_limited(client, plan, image, options)
-    except docker.errors.APIError as error:
-        raise _refused(error, plan) from error
+    for pause in (0.2, 0.4, 0.8, 1.6, 0):
+        try:
+            container = _create_limited(client, plan, image, options)
+            break
+        except docker.errors.APIError as error:
+            # The name of a container is taken until the last of it is removed.
+            if not pause or not any(part in reason(error) for part in ("already in use", "in progress")):
+                raise _refused(error, plan) from error
+            time.sleep(pause)
     try:
         if plan.volume and plan.user:
             _give_workspace(client, plan, image)
@@ -353,12 +368,11 @@ def _may_limit_disk(client: Any) -> bool:
 
 def remove(client: Any, name: str) -> bool:
     """Remove a container with everything that runs in it; False where there is none."""
-    docker = sdk()
-
-    try:
-        client.containers.get(name).remove(force=True)
-    except docker.errors.NotFound:
+    container = find(client, name)
+    if container is None:
         return False
+    with suppress(sdk().errors.NotFound):
+        container.remove(force=True)
     return True
 
 

@@ -187,7 +187,7 @@ class Place:
                         yield event
                 return
             except (docker.errors.APIError, NotStarted) as error:
-                if begun or last or await self._is_running():
+                if begun or last or not await self._has_gone():
                     raise DaemonError(
                         f"The command cannot be started in the container: {reason(error)}",
                         remedy="Where its processes are too many, end some or raise `docker.processes`; where its "
@@ -221,7 +221,7 @@ class Place:
 
     async def _explain_the_cut(self, process: Process, command: Command) -> AsyncIterator[Output | Exited]:
         stream = 1 if command.pty else 2
-        if await self._is_running():
+        if not await self._has_gone():
             # Something killed the supervisor: what it watched over is killed, too.
             await kill(self.daemon, self._id, process.tag)
             yield Exited(code=await process.code_of_the_service() or 137)
@@ -233,12 +233,19 @@ class Place:
         yield Exited(code=137)
 
     async def _is_running(self) -> bool:
-        docker = sdk()
+        def look(client: Any) -> bool:
+            container = containers.find(client, self._id)
+            return container is not None and container.status == "running"
 
-        try:
-            return bool(await self.daemon.call(lambda client: client.containers.get(self._id).status == "running"))
-        except docker.errors.NotFound:
-            return False
+        return await self.daemon.call(look)
+
+    async def _has_gone(self) -> bool:
+        """Whether the container is gone. Podman says for a moment that one runs which it has just killed."""
+        for pause in (0.1, 0.2, 0.4, 0.8):
+            if not await self._is_running():
+                return True
+            await asyncio.sleep(pause)  # there is no call that waits for it
+        return not await self._is_running()
 
     async def _end_container(self) -> None:
         """Where one command cannot be killed alone (no process can be started in there any more), all are."""

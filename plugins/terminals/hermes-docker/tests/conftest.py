@@ -178,9 +178,9 @@ def bash_image() -> bytes:
     """bash, dash and the usual programs of this machine, with their libraries."""
     names = (
         "bash dash env cat stat readlink find head tail mv rm rmdir mkdir chmod chown ln mkfifo printf sleep seq tr wc "
-        "grep ps setsid nohup stty tty yes dd pwd test ls id sort sync tee touch python3"
+        "grep ps setsid nohup stty tty yes dd pwd test ls id sort sync tee touch uname"
     )
-    programs = [path for name in names.split() if name != "python3" and (path := shutil.which(name)) is not None]
+    programs = [path for name in names.split() if (path := shutil.which(name)) is not None]
     libraries: set[str] = set()
     for program in programs:
         listed = subprocess.run(["ldd", program], capture_output=True, text=True, check=False).stdout

@@ -29,7 +29,7 @@ def make_backend(service: Any, image: str, shared: Path, tmp_path: Path) -> Dock
 
 class Containers(TerminalContract):
     features = FEATURES
-    patience = 1.5
+    patience = 2.0
 
     @pytest.fixture
     def directory(self) -> str:

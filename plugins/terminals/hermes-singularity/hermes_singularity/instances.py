@@ -120,10 +120,7 @@ class Instance:
             flags += ["--memory", self._settings.memory]
         if self._settings.nvidia:
             flags.append("--nv")
-        image = self._settings.image
-        if "://" not in image:
-            image = os.path.expanduser(image)
-        argv = [self.program, "instance", "start", *flags, image, self.name]
+        argv = [self.program, "instance", "start", *flags, _located(self._settings.image), self.name]
         await run_client(argv, timeout=self._settings.start_timeout)
 
     def _take_lock(self) -> None:
@@ -159,6 +156,10 @@ class Instance:
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
+
+
+def _located(image: str) -> str:
+    return image if "://" in image else os.path.expanduser(image)
 
 
 def _bindable(directory: str) -> str:

@@ -233,7 +233,7 @@ def _explained(error: Exception, hop: Hop, settings: Settings) -> HermesError:
         return HermesError(
             f"The machine {str(hop)!r} refused the login as {user!r}"
             f" ({tried} {'was not' if settings.key else 'was'} accepted).",
-            remedy=f"Try `ssh -o BatchMode=yes -p {hop.port or 22} {hop.user + '@' if hop.user else ''}{hop.host} true`;"
+            remedy=f"Try `ssh -p {hop.port or 22} {hop.user + '@' if hop.user else ''}{hop.host} true`;"
             " set `ssh.user` and `ssh.key`, and add the public key to ~/.ssh/authorized_keys there.",
         )
     if isinstance(error, asyncssh.HostKeyNotVerifiable):

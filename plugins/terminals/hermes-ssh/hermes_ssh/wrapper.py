@@ -4,8 +4,8 @@ A command there is two shells and what they run. The login shell that the server
 `sh`, the *wrapper*, whose session and process group hold nothing else; and that runs the shell for the script. The code
 for this shell, with the script and the environment in it, comes over standard input: no argument list ever shows it.
 It is run only when it has arrived whole. The wrapper says on both streams when the command has ended, behind the last
-byte the command wrote: neither the server's word about its exit (which overtakes output) nor the end of the streams
-(which children in the background hold open) says so.
+byte it wrote: neither the server's word about its exit, which overtakes output, nor the end of the streams, which
+children in the background hold open, says so.
 
 Every process inherits the variable `HERMES_TERMINAL` with the *mark* of its command. Another `sh`, the *warden*, one for
 each connection, finds processes by it, with what descends from them and what shares their sessions, and kills them when

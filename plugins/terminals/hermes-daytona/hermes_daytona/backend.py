@@ -155,7 +155,7 @@ class StoppingKeeper:
                 await patiently(lambda: sandbox.start(timeout=limit))
             else:
                 await sandbox.wait_for_sandbox_start(timeout=limit)
-        return Woken(LiveSandbox(sandbox), "restored")
+        return Woken(LiveSandbox(sandbox), "started")
 
     async def _create(self) -> LiveSandbox:
         sdk = load()

@@ -28,6 +28,7 @@ _FIRST_WAIT_SECONDS = 0.5
 _LONGEST_WAIT_SECONDS = 30.0
 _ACTIVITY_SECONDS = 300.0
 _EXECUTE_SECONDS = 60
+_CAPTURE_SECONDS = 600
 
 _BOOTED = b"\002boot\003"
 # Typed at the login shell, whatever shell that is: it makes the terminal pass bytes as they are, and takes the program
@@ -144,6 +145,18 @@ class LiveSandbox:
         with translated("running a command"):
             answer = await patiently(lambda: self.sandbox.process.exec(command, timeout=_EXECUTE_SECONDS))
             return int(answer.exit_code)
+
+    async def capture(self, script: str, *arguments: str) -> tuple[int, bytes]:
+        """Run a short script to its end; its exit code and what it wrote to standard output."""
+        command = shlex.join(("sh", "-c", script, "sh", *arguments))
+        # As text: the answer is a string of JSON, and the code of a pipeline is that of its last part.
+        whole = f"{{ {command} 2>/dev/null; printf '\\n%s' $?; }} | base64"
+        with translated("asking for files"):
+            answer = await patiently(lambda: self.sandbox.process.exec(whole, timeout=_CAPTURE_SECONDS))
+        said, _, code = base64.b64decode(answer.result).rpartition(b"\n")
+        if not code.isdigit():
+            raise ToolError("The sandbox gave no answer about its files.", remedy="Its image must have sh and base64.")
+        return int(code), said
 
     async def alive(self) -> bool:
         """Whether Daytona says that it runs."""

@@ -20,9 +20,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             extra={"environment": ("DAYTONA_API_URL",)},
         ),
     ] = ""
-    target: Annotated[str, Meta(description="The region, such as `us`; empty: the organization's default.")] = (
-        ""
-    )
+    target: Annotated[str, Meta(description="The region, such as `us`; empty: the organization's default.")] = ""
     snapshot: Annotated[
         str,
         Meta(description="A Daytona snapshot to start from instead of an image; it has its own size."),

@@ -119,6 +119,8 @@ class FakeDaytona:
         self.starting = 0
         """How many looks at a new sandbox find it still starting."""
         self.url = ""
+        self.ended = asyncio.Event()
+        self.looked = asyncio.Event()
         (folder / "shared").mkdir()
 
     @property
@@ -129,6 +131,7 @@ class FakeDaytona:
         """Nothing runs in it from now on; connections to it are cut."""
         sandbox.state = state
         sandbox.machine.stop()
+        self.ended.set()
         for socket in list(sandbox.sockets):
             if socket._req is not None and socket._req.transport is not None:
                 socket._req.transport.abort()
@@ -213,6 +216,8 @@ class FakeDaytona:
         sandbox = self._live(request)
         asked = await request.json()
         self.commands.append(asked["command"])
+        if asked["command"].endswith(" look"):
+            self.looked.set()
         process = await asyncio.create_subprocess_exec(
             *sandbox.machine.argv("bash", "-c", asked["command"]),
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,

@@ -116,6 +116,14 @@ class LiveSandbox:
             process = await self.sandbox.exec.aio("sh", "-c", script, "sh", *arguments, stdout=quiet, stderr=quiet)
             return int(await process.wait.aio())
 
+    async def capture(self, script: str, *arguments: str) -> tuple[int, bytes]:
+        """Run a short script to its end; its exit code and what it wrote to standard output."""
+        quiet = load().stream_type.StreamType.DEVNULL
+        with translated("asking for files"):
+            process = await self.sandbox.exec.aio("sh", "-c", script, "sh", *arguments, stderr=quiet, text=False)
+            answer = await process.stdout.read.aio()
+            return int(await process.wait.aio()), answer
+
     async def alive(self) -> bool:
         """Whether Modal says that it runs."""
         try:

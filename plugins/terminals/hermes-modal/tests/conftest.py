@@ -153,6 +153,8 @@ class FakeModal:
         self.delay = 0.0
         self.arguments: list[list[str]] = []
         self.url = ""
+        self.ended = asyncio.Event()
+        self.looked = asyncio.Event()
         (folder / "shared").mkdir()
 
     @property
@@ -166,6 +168,7 @@ class FakeModal:
     def end(self, sandbox: Sandbox) -> None:
         sandbox.running = False
         sandbox.machine.stop()
+        self.ended.set()
 
     def fail(self, method: str, status: Status, text: str, times: int = 1) -> None:
         self.failures.setdefault(method, []).extend([GRPCError(status, text)] * times)
@@ -275,6 +278,8 @@ class FakeModal:
     async def on_TaskExecStart(self, request: Any) -> Any:
         sandbox = self._task(request.task_id)
         self.arguments.append(list(request.command_args))
+        if request.command_args[-1] == "look":
+            self.looked.set()
         argv = sandbox.machine.argv(*request.command_args)
         pipe = asyncio.subprocess.PIPE
         if request.HasField("pty_info"):

@@ -37,6 +37,7 @@ _NOT_REGULAR = 105
 
 # $1 action, $2 path, $3 … what the action needs.
 PROGRAM = r"""
+export LC_ALL=C
 path=$(printf '%b.' "$2"); path=${path%.}
 here() {
   where=$(readlink /proc/self/cwd; printf .); where=${where%??}
@@ -152,16 +153,12 @@ def encoded(path: str) -> str:
     return "".join(chr(byte) if byte in _PLAIN else f"\\0{byte:03o}" for byte in data)
 
 
-def error(code: int, path: str, said: bytes) -> OSError:
+def error(code: int, path: str) -> OSError:
     """What an exit code of the script means."""
     if code == _NOT_REGULAR:
         return OSError(errno.EINVAL, "Not a regular file", path)
-    text = said.decode("utf-8", "replace").strip()
-    if code == 124:
-        return OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT), path)
-    number = _CODES.get(code, errno.EIO)
-    reason = os.strerror(number)
-    return OSError(number, f"{reason}: {text}" if text and number == errno.EIO else reason, path)
+    number = errno.ETIMEDOUT if code == 124 else _CODES.get(code, errno.EIO)
+    return OSError(number, os.strerror(number), path)
 
 
 def info(line: bytes, path: str) -> FileInfo:

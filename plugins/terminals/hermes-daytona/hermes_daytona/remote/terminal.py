@@ -113,24 +113,37 @@ class RemoteTerminal:
 
     # ------------------------------------------------------------------------------------------------------ files
 
-    async def _ask(self, action: str, path: str, *arguments: str, stdin: bytes = b"") -> bytes:
-        words = (action, files.encoded(path), *arguments)
+    async def _ask(self, action: str, path: str, *arguments: str) -> bytes:
+        """What the script of `files` answers. It is short and reads no input, so it goes without the supervisor."""
+        start = shlex.quote(self._directory)
+        script = f"[ -d {start} ] || mkdir -p -- {start}\n{files.PROGRAM}"
+        async with self._place.use() as live:
+            try:
+                code, answer = await live.capture(script, action, files.encoded(path), *arguments)
+            except HermesError as error:
+                raise await self._explained(live, error) from error
+        if code:
+            raise files.error(code, path)
+        return bytes(answer)
+
+    async def _give(self, data: bytes, path: str, *arguments: str) -> bytes:
+        """As `_ask`, for writing: the data come as standard input."""
+        words = ("write", files.encoded(path), str(len(data)), *arguments)
         script = f"set -- {shlex.join(words)}\n{files.PROGRAM}"
-        command = Command(script=script, stdin=stdin, env={"LC_ALL": "C"}, timeout=files.SECONDS)
-        parts: dict[int, list[bytes]] = {1: [], 2: []}
+        answer = b""
         code = 0
-        events = self._run(command, telling=False)
+        events = self._run(Command(script=script, stdin=data, timeout=files.SECONDS), telling=False)
         try:
             async for event in events:
                 if isinstance(event, Exited):
                     code = event.code
-                else:
-                    parts[event.stream].append(event.data)
+                elif event.stream == 1:
+                    answer += event.data
         finally:
             await events.aclose()  # type: ignore[attr-defined]
         if code:
-            raise files.error(code, path, b"".join(parts[2]))
-        return b"".join(parts[1])
+            raise files.error(code, path)
+        return answer
 
     async def resolve(self, path: str) -> str:
         """The absolute path with `~`, `..` and links resolved."""
@@ -153,7 +166,7 @@ class RemoteTerminal:
         """Replace or create a regular file atomically."""
         path = self._absolute(path)
         wanted = "" if mode is None else f"{mode:o}"
-        return files.info(await self._ask("write", path, str(len(data)), wanted, token_hex(6), stdin=data), path)
+        return files.info(await self._give(data, path, wanted, token_hex(6)), path)
 
     async def remove(self, path: str) -> None:
         """Remove a file, a link or an empty directory."""

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
 
 import msgspec
 
@@ -35,6 +35,10 @@ class Live(Protocol):
         """Run a short script to its end; its exit code."""
         ...
 
+    async def capture(self, script: str, *arguments: str) -> tuple[int, bytes]:
+        """Run a short script to its end; its exit code and what it wrote to standard output."""
+        ...
+
     async def alive(self) -> bool:
         """Whether it still runs, as the vendor says."""
         ...
@@ -42,13 +46,20 @@ class Live(Protocol):
 
 L = TypeVar("L", bound=Live)
 
+_FILES = {
+    "found": "It runs again, with its files.",
+    "started": "It was started again, with its files.",
+    "restored": "This runs in another one, with the files of when it last slept.",
+    "new": "This runs in a new one, without the files of before.",
+}
+
 
 class Woken(msgspec.Struct, Generic[L]):
     """A sandbox that runs now."""
 
     live: L
-    how: str
-    """`found` running, `restored` with its files, or `new`."""
+    how: Literal["found", "started", "restored", "new"]
+    """It ran, it was started again with all its files, it has the files of when it last slept, or it has none."""
     notice: str = ""
     """What whoever uses it must know, such as that files are missing."""
 
@@ -109,12 +120,7 @@ class Place(Generic[L]):
         if woken.notice:
             self.notice = woken.notice
         elif self._lost:
-            with_files = (
-                "its files were restored as they were when it last slept"
-                if woken.how == "restored"
-                else ("it begins without the files of before" if woken.how == "new" else "it has its files")
-            )
-            self.notice = f"The sandbox was gone. This runs in another one: {with_files}; no process is left."
+            self.notice = f"The sandbox was gone, and what ran in it. {_FILES[woken.how]}"
         self._lost = False
         self._live = woken.live
         return woken.live

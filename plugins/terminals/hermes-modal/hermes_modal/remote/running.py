@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import logging
 import os
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from hermes_host.errors import ToolError
+from hermes_host.errors import HermesError, ToolError
 from hermes_host.protocols import Command, Exited, Output
 from hermes_modal.remote.programs import READY
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from hermes_modal.remote.channel import Channel
 
 __all__ = ["Lost", "Run"]
+
+_log = logging.getLogger(__name__)
 
 _PIECE = 24 * 1024
 """Bytes of standard input in one piece. Two pieces on their way fit into one pipe (64 KiB), so nothing ever blocks."""
@@ -98,14 +101,16 @@ class Run:
             if feeding is not None:
                 feeding.cancel()
                 await asyncio.wait([feeding])
+                if not feeding.cancelled() and (error := feeding.exception()) is not None:
+                    _log.warning("the standard input of a command ended early: %s", error)
 
     async def leave(self) -> None:
         """Say that nobody listens any more, and close the channel."""
         try:
             async with asyncio.timeout(5):
                 await self._send(b"q\n")
-        except (OSError, ToolError, TimeoutError):
-            pass
+        except (OSError, HermesError, TimeoutError):
+            pass  # the sandbox is gone, so nobody is left to be told
         await self._channel.close()
 
     async def _begin(self) -> None:
@@ -134,9 +139,14 @@ class Run:
 
     async def _feed(self, stdin: bytes | AsyncIterator[bytes]) -> None:
         """Give it standard input, two small pieces ahead of what it takes."""
-        async for data in _pieces(stdin):
-            await self._taken.acquire()
-            await self._send(b"i %d\n" % len(data) + data)
+        try:
+            async for data in _pieces(stdin):
+                await self._taken.acquire()
+                await self._send(b"i %d\n" % len(data) + data)
+        except Exception:
+            # Whoever gives the input failed: the command must not wait for the rest.
+            await self._send(b"e\n")
+            raise
         await self._send(b"e\n")
 
     async def _type(self, stdin: bytes | AsyncIterator[bytes]) -> None:

@@ -31,16 +31,19 @@ async def _measure(runs: int) -> list[Row]:
         backends = {mode: LocalBackend(sandbox=mode) for mode in _MODES}
         first: dict[str, float] = {}
         seen: dict[str, list[float]] = {mode: [] for mode in (*_MODES, "bare")}
-        async with backends["off"].open("a", folder) as off, backends["workspace"].open("b", folder) as workspace:
-            async with backends["strict"].open("c", folder) as strict:
-                terminals = dict(zip(_MODES, (off, workspace, strict), strict=True))
+        async with (
+            backends["off"].open("a", folder) as off,
+            backends["workspace"].open("b", folder) as workspace,
+            backends["strict"].open("c", folder) as strict,
+        ):
+            terminals = dict(zip(_MODES, (off, workspace, strict), strict=True))
+            for mode, terminal in terminals.items():
+                first[mode] = await _timed(terminal)
+            for _ in range(runs * 10):
+                seen["bare"].append(_bare())
                 for mode, terminal in terminals.items():
-                    first[mode] = await _timed(terminal)
-                for _ in range(runs * 10):
-                    seen["bare"].append(_bare())
-                    for mode, terminal in terminals.items():
-                        seen[mode].append(await _timed(terminal))
-                grown = await _growth(off)
+                    seen[mode].append(await _timed(terminal))
+            grown = await _growth(off)
     middle = {name: statistics.median(values) for name, values in seen.items()}
     floor = middle["bare"]
 
@@ -83,7 +86,7 @@ async def _growth(terminal: Terminal) -> float:
         nonlocal peak
         peak = max(peak, _resident())
 
-    result = await shell.run("head -c 1000000000 /dev/zero | tr '\\\\0' x", on_output=look, timeout=300)
+    result = await shell.run("head -c 1000000000 /dev/zero | tr '\\0' x", on_output=look, timeout=300)
     assert result.total_bytes == 1_000_000_000
     await shell.close()
     return (max(peak, _resident()) - before) / (1 << 20)

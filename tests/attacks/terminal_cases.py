@@ -410,8 +410,14 @@ async def host_processes(there: Place) -> bool:
 
 @confined(11, "kill or stop what starts the commands")
 async def killing_the_guard(there: Place) -> bool:
-    await there.run("kill -9 1; kill -9 $PPID; kill -9 -1", timeout=5)
-    return (await there.run("echo on")).out == b"on\n"
+    for script in ("kill -9 1; kill -9 $PPID; kill -9 -1", *["echo on"] * 5):
+        try:
+            done = await there.run(script, timeout=5)
+        except SandboxError:  # its guard was killed as soon as it had begun, and for a moment so are the next ones
+            continue
+        if done.out == b"on\n":
+            return True
+    return False
 
 
 @strict(12, "a fork bomb", sandbox_processes=48, sandbox_memory=256)

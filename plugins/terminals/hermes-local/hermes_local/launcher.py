@@ -72,10 +72,11 @@ class Launcher:
         except OSError as error:
             process.abandon()
             if error.errno == errno.ECHILD and self.sandbox is not None:
-                await self.aclose()
+                if self._warden is not None and self._warden.poll() is not None:
+                    await self.aclose()
                 raise SandboxError(
-                    "The sandbox ended while the command was being started, as it does when its memory is used up.",
-                    remedy="Run it again: there is a new sandbox then. The limits are settings of `local`.",
+                    "What starts commands in the sandbox was killed, as it is when memory is used up.",
+                    remedy="Run it again. The limits are settings of `local`.",
                 ) from None
             if error.filename is not None:
                 raise

@@ -7,9 +7,9 @@ It is run only when it has arrived whole. The wrapper says on both streams when 
 byte it wrote: neither the server's word about its exit, which overtakes output, nor the end of the streams, which
 children in the background hold open, says so.
 
-Every process inherits the variable `HERMES_TERMINAL` with the *mark* of its command. Another `sh`, the *warden*, one for
-each connection, finds processes by it, with what descends from them and what shares their sessions, and kills them when
-it is told to, or when its own standard input ends because the connection is gone.
+Every process inherits the variable `HERMES_TERMINAL` with the *mark* of its command. Another `sh`, the *warden*, one
+for each connection, finds processes by it, with what descends from them and what shares their sessions, and kills them
+when it is told to, or when its own standard input ends because the connection is gone.
 """
 
 from __future__ import annotations

@@ -147,8 +147,9 @@ async def test_a_slow_reader_holds_the_command_back(server: Any) -> None:
         async with aclosing(terminal.run(Command(script=script))) as events:
             taken = 0
             async for event in events:
+                first = not taken
                 taken += len(event.data) if isinstance(event, Output) else 0
-                if taken == len(event.data):
+                if first:
                     before = b""
                     while (now := await terminal.read(count)) != before or not now:
                         before = now

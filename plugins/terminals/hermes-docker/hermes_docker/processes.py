@@ -101,6 +101,8 @@ class Process:
                 yield Exited(code=124, timed_out=True)
             elif not self.cut:
                 self._raise_failure(cwd)
+                if feeding is not None and feeding.done():
+                    feeding.result()
                 yield Exited(code=self._code)
         finally:
             if timer is not None:
@@ -236,7 +238,7 @@ class Process:
     async def _feed(self, wire: Wire) -> None:
         stdin = self._command.stdin
         last = b""
-        with suppress(ConnectionError, OSError):
+        try:
             if isinstance(stdin, bytes):
                 last = stdin
                 await wire.send(stdin)
@@ -244,11 +246,16 @@ class Process:
                 async for data in stdin:
                     last = data or last
                     await wire.send(data)
-            if self._command.pty:
-                # Control-D: once for the text before it where that is no whole line, and once for the end.
-                await wire.send(b"\x04" if last[-1:] in (b"", b"\n") else b"\x04\x04")
-            else:
+        except ConnectionError:
+            return
+        finally:
+            # Also where the input failed: the command must not wait for more.
+            if not self._command.pty:
                 wire.end_input()
+        if self._command.pty:
+            # Control-D: once for the text before it where that is no whole line, and once for the end.
+            with suppress(ConnectionError):
+                await wire.send(b"\x04" if last[-1:] in (b"", b"\n") else b"\x04\x04")
 
     # -------------------------------------------------------------------------------------------------- ending
 

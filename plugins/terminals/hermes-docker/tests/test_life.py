@@ -19,7 +19,7 @@ from hermes_host.terminals import Shell
 from hermes_host.testing.terminals import run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
 
@@ -216,6 +216,16 @@ async def test_a_cancelled_start_leaves_nothing_running(service: Any, tmp_path: 
             with pytest.raises(asyncio.CancelledError):
                 await task
         assert (await run(terminal, "ps -e -o args= | grep -c '^sleep 1000' || true")).out.strip() == b"0"
+
+
+async def test_input_that_fails_is_an_error_of_the_command(service: Any, tmp_path: Path) -> None:
+    async def failing() -> AsyncIterator[bytes]:
+        yield b"some\n"
+        raise ValueError("no more input")
+
+    async with backend_on(service, tmp_path, container_persistent=False).open("input", "") as terminal:
+        with pytest.raises(ValueError, match="no more input"):
+            await run(terminal, "cat", stdin=failing(), timeout=20)
 
 
 async def test_long_scripts_and_odd_bytes_come_through(service: Any, tmp_path: Path) -> None:

@@ -85,6 +85,7 @@ class Host(Catalogue):
             default=settings.backend,
             results=self.home / "cache" / "results",
             value_of=self.secrets.get,
+            redactor=self.secrets.redactor,
         )
 
     @cached_property

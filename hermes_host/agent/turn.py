@@ -220,9 +220,9 @@ class Turn:
                 self._step_usage = event.usage
             elif type(event) is AttemptDiscarded:
                 self._partial, self._piece, self._kind, write = [], [], "", None
-                channel.put(AnswerRestarted(reason=event.reason))
+                channel.put(AnswerRestarted(reason=self._session.host.secrets.redact(event.reason)))
             elif type(event) is ProviderNotice:
-                channel.put(Notice(text=event.text, code=event.code))
+                channel.put(Notice(text=self._session.host.secrets.redact(event.text), code=event.code))
         if ended is None:
             raise InvalidResponse("The model's stream ended without an end-of-message event.")
         if not ended.message.parts and ended.stop_reason == "end":
@@ -353,6 +353,8 @@ class Turn:
     def _finish(self, outcome: Outcome, error: str = "", kind: str = "") -> None:
         if self.finished is not None:
             return
+        # A vendor may put the key it refuses, or a part of the request, into its error.
+        error = self._session.host.secrets.redact(error)
         self.finished = TurnFinished(
             outcome=outcome,
             text=self._text,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from pathlib import Path
 
+    from hermes_host.terminals.output import Redacting
     from hermes_host.terminals.state import Frames, ShellState
 
 __all__ = ["Job", "Jobs"]
@@ -33,8 +34,10 @@ class Jobs:
         state: ShellState,
         file_for: Callable[[str], Path],
         environment: Callable[[], Mapping[str, str]] = dict,
+        redactor: Callable[[], Redacting | None] = lambda: None,
     ) -> None:
         self._terminal = terminal
+        self._redactor = redactor
         self._environment = environment
         self._state = state
         self._file_for = file_for
@@ -51,7 +54,7 @@ class Jobs:
             raise ToolError(f"{_RUNNING} background processes are running.", remedy="Kill one that is not needed.")
         await self._state.prepare(self._terminal)
         id = f"proc_{token_hex(6)}"
-        job = Job(id, script, self._file_for(f"{id}.txt"), pty=pty)
+        job = Job(id, script, self._file_for(f"{id}.txt"), pty=pty, redactor=self._redactor())
         text, frames = self._state.wrap(script, pty=pty, save=False)
         await job.begin(self._terminal, text, frames, self._state.below(directory), self._environment())
         self._jobs[job.id] = job
@@ -84,7 +87,7 @@ class Jobs:
 class Job:
     """A background process. Its output is in `file`; the last 200,000 characters are in memory."""
 
-    def __init__(self, id: str, command: str, file: Path, *, pty: bool) -> None:
+    def __init__(self, id: str, command: str, file: Path, *, pty: bool, redactor: Redacting | None = None) -> None:
         self.id = id
         self.command = command
         self.state: Literal["running", "exited", "killed"] = "running"
@@ -97,7 +100,7 @@ class Job:
         self.file = file
         """All output as it came, up to 1 GiB; there once there is output."""
         self._pty = pty
-        self._record = Record(file, carriage_returns=not pty)
+        self._record = Record(file, carriage_returns=not pty, redactor=redactor)
         self._input: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._input_ended = False
         self._task: asyncio.Task[None] | None = None

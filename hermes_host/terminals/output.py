@@ -6,7 +6,7 @@ import codecs
 import os
 import re
 from collections import deque
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from hermes_host.context import private_directory
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["Collector", "PlainText", "Tail", "create_private"]
+__all__ = ["Collector", "PlainText", "Redacted", "Redacting", "Tail", "create_private"]
 
 KEPT_AT_MOST = 1 << 30
 """Bytes of one command's output that are kept in its file: an endless command must not fill the disk."""
@@ -88,11 +88,41 @@ def create_private(path: Path) -> BinaryIO:
     return os.fdopen(descriptor, "wb", buffering=0)
 
 
+class Redacting(Protocol):
+    """Takes secrets out of a stream of text; what may be the beginning of one is held back."""
+
+    def feed(self, text: str) -> str:
+        """Take the next piece; gives what can be kept."""
+        ...
+
+    def flush(self) -> str:
+        """End the stream; gives what was held back."""
+        ...
+
+
+class Redacted:
+    """A file of output, with secrets taken out before they reach the disk. Bytes of any kind stay as they are."""
+
+    def __init__(self, redactor: Redacting | None) -> None:
+        self._redactor = redactor
+
+    def feed(self, data: bytes, *, final: bool = False) -> bytes:
+        """The bytes to be written."""
+        if self._redactor is None:
+            return data
+        # One character for each byte, so that any bytes pass unchanged; names and values of secrets are ASCII.
+        text = self._redactor.feed(data.decode("latin-1"))
+        return (text + self._redactor.flush() if final else text).encode("latin-1", "replace")
+
+
 class Collector:
     """Collects one command's output: at most `limit` characters of it in memory, 40 % from its beginning and 60 % from
     its end; from the first character past the limit on, everything (as it came, control sequences too) is in a file."""
 
-    def __init__(self, limit: int, keep: Callable[[], Path], plain: PlainText) -> None:
+    def __init__(
+        self, limit: int, keep: Callable[[], Path], plain: PlainText, redactor: Redacting | None = None
+    ) -> None:
+        self._redacted = Redacted(redactor)
         self._limit = limit
         self._keep = keep
         self._plain = plain
@@ -115,7 +145,7 @@ class Collector:
         text = self._plain.feed(data, final=final)
         self.total_bytes += len(data)
         self.length += len(text)
-        self._store(data)
+        self._store(self._redacted.feed(data, final=final))
         rest = text
         if self._head_length < self._head_size:
             rest = text[self._head_size - self._head_length :]

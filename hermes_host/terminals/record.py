@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, BinaryIO
 
-from hermes_host.terminals.output import KEPT_AT_MOST, PlainText, Tail, create_private
+from hermes_host.terminals.output import KEPT_AT_MOST, PlainText, Redacted, Tail, create_private
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from hermes_host.terminals.output import Redacting
 
 __all__ = ["Record"]
 
@@ -21,8 +23,9 @@ _LOOKED_AT = 1 << 21
 class Record:
     """Grows with `add`; read with `poll` (what is new) and `lines` (any part)."""
 
-    def __init__(self, path: Path, *, carriage_returns: bool) -> None:
+    def __init__(self, path: Path, *, carriage_returns: bool, redactor: Redacting | None = None) -> None:
         self._path = path
+        self._redacted = Redacted(redactor)
         self._file: BinaryIO | None = None
         self._plain = PlainText(carriage_returns=carriage_returns)
         self._tail = Tail(_REMEMBERED)
@@ -38,11 +41,13 @@ class Record:
         """Take in more output."""
         if data:
             self._show(self._plain.feed(data))
-            self._store(data)
+            self._store(self._redacted.feed(data))
 
     def close(self) -> None:
         """There is no more."""
         self._show(self._plain.feed(b"", final=True))
+        if rest := self._redacted.feed(b"", final=True):
+            self._store(rest)
         if self._file is not None:
             self._file.close()
             self._file = None

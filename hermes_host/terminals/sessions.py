@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from hermes_host.context import SessionContext
     from hermes_host.protocols import Terminal, TerminalBackend
+    from hermes_host.terminals.output import Redacting
 
 __all__ = ["Terminals"]
 
@@ -32,12 +33,15 @@ class Terminals:
         default: str = "local",
         results: Path | None = None,
         value_of: Callable[[str], str] = lambda name: "",
+        redactor: Callable[[], Redacting | None] = lambda: None,
     ) -> None:
-        """`value_of` gives the value of a variable that a session's commands may see; empty where it has none."""
+        """`value_of` gives the value of a variable that a session's commands may see; empty where it has none.
+        `redactor` gives what takes secrets out of one output before it reaches a file."""
         self._connect = connect
         self._default = default
         self._results = results
         self._value_of = value_of
+        self._redactor = redactor
         self._open: dict[str, _OpenTerminal] = {}
 
     def backend(self, session: SessionContext) -> str:
@@ -53,7 +57,12 @@ class Terminals:
         entry = await self._entry(session)
         if entry.shell is None:
             keep_in = self._results / session.id if self._results is not None else None
-            entry.shell = Shell(entry.terminal, keep_in=keep_in, environment=lambda: self._passed(session))
+            entry.shell = Shell(
+                entry.terminal,
+                keep_in=keep_in,
+                environment=lambda: self._passed(session),
+                redactor=self._redactor,
+            )
         return entry.shell
 
     def _passed(self, session: SessionContext) -> dict[str, str]:

@@ -24,6 +24,8 @@ from hermes_host.terminals.state import ShellState
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
 
+    from hermes_host.terminals.output import Redacting
+
 __all__ = ["Shell", "ShellResult"]
 
 _REPORT_SECONDS = 0.1
@@ -51,7 +53,8 @@ class ShellResult(msgspec.Struct, frozen=True, kw_only=True):
 class Shell:
     """One session's shell. `keep_in` is a folder for output that is too long; by default a temporary one.
 
-    `environment` gives variables that every command gets, asked anew for each.
+    `environment` gives variables that every command gets, asked anew for each; `redactor` gives what takes secrets out
+    of one output before it reaches a file.
     """
 
     def __init__(
@@ -60,8 +63,10 @@ class Shell:
         *,
         keep_in: Path | None = None,
         environment: Callable[[], Mapping[str, str]] = dict,
+        redactor: Callable[[], Redacting | None] = lambda: None,
     ) -> None:
         self._terminal = terminal
+        self._redactor = redactor
         self._environment = environment
         self._state = ShellState(terminal.directory)
         self._one_at_a_time = asyncio.Lock()
@@ -69,7 +74,7 @@ class Shell:
         self._interrupted = False
         self._keep_in = keep_in
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
-        self.jobs = Jobs(terminal, self._state, self._file_for, environment)
+        self.jobs = Jobs(terminal, self._state, self._file_for, environment, redactor)
 
     @property
     def directory(self) -> str:
@@ -121,7 +126,8 @@ class Shell:
     ) -> ShellResult:
         started = time.monotonic()
         report = _Report(on_output) if on_output is not None else None
-        collector = Collector(limit, keep or self._file_for_output, PlainText(carriage_returns=not pty))
+        plain = PlainText(carriage_returns=not pty)
+        collector = Collector(limit, keep or self._file_for_output, plain, self._redactor())
         await self._state.prepare(self._terminal)
         text, frames = self._state.wrap(script, pty=pty)
         framed_stream = 1 if pty else 2

@@ -67,7 +67,7 @@ class DaytonaBackend:
         """Stop sandboxes nobody has open, and delete those of conversations that are gone."""
         said: list[str] = []
         try:
-            client = self._account.client()
+            client = await self._account.client()
             query = load().ListSandboxesQuery(labels={"hermes-home": self._book.home})
             with translated("listing sandboxes"):
                 found = [sandbox async for sandbox in client.list(query)]
@@ -125,7 +125,7 @@ class StoppingKeeper:
         return Woken(live, "new", notice)
 
     async def _find(self) -> Any:
-        client = self._account.client()
+        client = await self._account.client()
         states = load().SandboxState
         try:
             with translated("looking for the sandbox"):
@@ -159,7 +159,7 @@ class StoppingKeeper:
 
     async def _create(self) -> LiveSandbox:
         sdk = load()
-        client = self._account.client()
+        client = await self._account.client()
         settings = self._settings
         common = {
             "name": self._name,

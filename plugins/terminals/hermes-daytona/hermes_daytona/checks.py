@@ -35,7 +35,7 @@ async def check(context: PluginContext) -> Iterable[CheckResult]:
     account = Account(key, context.section(Settings, "daytona"))
     try:
         async with asyncio.timeout(_SECONDS):
-            client = account.client()
+            client = await account.client()
             with translated("listing sandboxes"):
                 async for _ in client.list(load().ListSandboxesQuery(limit=1)):
                     break

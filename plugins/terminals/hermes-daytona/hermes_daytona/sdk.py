@@ -99,7 +99,7 @@ class Account:
         self._settings = settings
         self._client: Any = None
 
-    def client(self) -> Any:
+    async def client(self) -> Any:
         """The SDK's client. Raises `ConfigError` without a key."""
         if self._client is None:
             if not self._key:
@@ -108,7 +108,9 @@ class Account:
                     remedy="Make one at https://app.daytona.io/dashboard/keys; set DAYTONA_API_KEY in .env or the "
                     "environment.",
                 )
-            sdk = load()
+            sdk = await asyncio.to_thread(load)  # takes seconds, in which everything else goes on
+            if self._client is not None:
+                return self._client
             with translated("connecting"):
                 self._client = sdk.AsyncDaytona(
                     sdk.DaytonaConfig(

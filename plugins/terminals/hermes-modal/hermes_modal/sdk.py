@@ -71,7 +71,7 @@ class Account:
                         remedy="Make one at https://modal.com/settings/tokens; set MODAL_TOKEN_ID and "
                         "MODAL_TOKEN_SECRET in .env or the environment.",
                     )
-                modal = load()
+                modal = await asyncio.to_thread(load)  # takes a while, in which everything else goes on
                 with translated("connecting"):
                     self._client = await modal.Client.from_credentials.aio(*self._token)
                 self._app = None

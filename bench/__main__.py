@@ -9,7 +9,21 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 
-from bench import approvals, compaction, middleware, prefix, sessions, skills, startup, steps, streaming, subagents, turn
+from bench import (
+    approvals,
+    code,
+    compaction,
+    middleware,
+    prefix,
+    sandbox,
+    sessions,
+    skills,
+    startup,
+    steps,
+    streaming,
+    subagents,
+    turn,
+)
 from bench.measure import Row
 
 GROUPS: dict[str, Callable[[int], list[Row]]] = {
@@ -24,6 +38,8 @@ GROUPS: dict[str, Callable[[int], list[Row]]] = {
     "middleware": middleware.measure,
     "compaction": compaction.measure,
     "approvals": approvals.measure,
+    "code": code.measure,
+    "sandbox": sandbox.measure,
 }
 
 

@@ -131,6 +131,9 @@ async def _alive(terminal: Terminal, place: str) -> str:
         f"for pid in $(cat '{place}/pids'); do\n"
         f"  kill -0 $pid 2>/dev/null || continue\n"
         f"  case \"$(cat /proc/$pid/stat 2>/dev/null)\" in *') Z '*) continue;; esac\n"
+        # Where every terminal has process numbers of its own, the same number here is another process: those that are
+        # looked for have the place in their arguments.
+        f"  [ ! -r /proc/$pid/cmdline ] || grep -q '{place}' /proc/$pid/cmdline || continue\n"
         f"  echo $pid\n"
         f"done\n"
         f"[ $(wc -l < '{place}/pids') -ge 3 ]"

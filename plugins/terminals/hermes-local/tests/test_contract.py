@@ -34,8 +34,6 @@ def full(mode: str) -> LocalBackend:
 class Confined(TestLocal):
     __test__ = False
 
-    """See conftest.py for the one test of the contract that cannot hold here as it stands."""
-
     async def test_seen_from_outside_nothing_is_left_when_the_terminal_is_closed(
         self, backend: LocalBackend, directory: str, place: str
     ) -> None:

@@ -108,8 +108,8 @@ class Child:
         """End it and everything it started, at once; the keeper sees to it."""
         self._control.close()
 
-    async def end(self) -> None:
-        """Let it end by itself for a moment, then kill it. When this returns nothing of it is left."""
+    async def end(self, *, hurry: bool = False) -> None:
+        """Let it end by itself for a moment (not in a hurry), then kill it. When this returns nothing of it is left."""
         if self.process.stdin is not None:
             with suppress(OSError):
                 self.process.stdin.close()
@@ -117,7 +117,7 @@ class Child:
         pipes = (self.process.stdout, self.process.stderr)
         drains = [asyncio.create_task(_drain(pipe)) for pipe in pipes if pipe is not None]
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(0 if hurry else _PATIENCE):
                 await self.process.wait()
         except TimeoutError:
             pass
@@ -140,6 +140,7 @@ async def streams(child: Child, logfile: LogFile) -> AsyncIterator[tuple[Any, An
 
     deliver, incoming = anyio.create_memory_object_stream[Any](0)
     outgoing, take = anyio.create_memory_object_stream[Any](0)
+    hurry = False
     try:
         async with anyio.create_task_group() as group:
             group.start_soon(_read_messages, child, deliver, logfile)
@@ -147,13 +148,16 @@ async def streams(child: Child, logfile: LogFile) -> AsyncIterator[tuple[Any, An
             group.start_soon(_read_errors, child, logfile)
             try:
                 yield incoming, outgoing
+            except asyncio.CancelledError:
+                hurry = True  # the host ends
+                raise
             finally:
                 group.cancel_scope.cancel()
     finally:
         for stream in (deliver, incoming, outgoing, take):
             stream.close()
         with anyio.CancelScope(shield=True):
-            await child.end()
+            await child.end(hurry=hurry)
 
 
 async def _read_messages(child: Child, deliver: Any, logfile: LogFile) -> None:

@@ -77,7 +77,8 @@ class Connection:
     @property
     def is_open(self) -> bool:
         """Whether calls can be made, now or in a moment."""
-        return self._task is not None and not self._task.done() and not self._stop.is_set()
+        ended = self._child is not None and self._child.ended.is_set()
+        return self._task is not None and not self._task.done() and not self._stop.is_set() and not ended
 
     async def ready(self) -> None:
         """Wait until calls can be made. Raises `ToolError` when that fails or takes too long."""
@@ -261,7 +262,7 @@ class Connection:
 
     def _last_words(self) -> str:
         words = " | ".join(self.logfile.last[-3:])
-        return f" It wrote: {one_line(words, 500)}" if words else ""
+        return f" It wrote: {one_line(words, 500).rstrip('.')}." if words else ""
 
     # ------------------------------------------------------------------------------------------- what it tells us
 

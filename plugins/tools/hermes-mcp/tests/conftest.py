@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hermes_mcp.servers import Servers
 
 from hermes_host.messages import ToolCall, ToolResult, assistant_message
-from hermes_host.testing import StandInHost, events_of
-from hermes_mcp.servers import Servers
+from hermes_host.testing import ScriptedProvider, StandInHost, events_of
 
 PROGRAMS = Path(__file__).with_name("programs")
 
@@ -31,12 +31,14 @@ class Bench:
     def __init__(self, home: Path, stack: AsyncExitStack) -> None:
         self.home = home
         self._stack = stack
+        self._models: dict[StandInHost, ScriptedProvider] = {}
 
     async def open(self, **servers: dict[str, Any]) -> StandInHost:
         """A host whose lists are known."""
         self.home.mkdir(exist_ok=True)
         (self.home / "config.yaml").write_text(json.dumps({"mcp_servers": servers}), encoding="utf-8")
         host = await self._stack.enter_async_context(StandInHost(self.home, plugins=["mcp"]))
+        self.model(host)
         found = await self.servers(host)
         found.specs()
         await found.first_lists()
@@ -44,20 +46,34 @@ class Bench:
             await server.stop()
         return host
 
+    def model(self, host: StandInHost, *steps: Any) -> ScriptedProvider:
+        """The host's scripted model, with these steps to come."""
+        if host not in self._models:
+            self._models[host] = host.script()
+        self._models[host].steps = [*steps]
+        self._models[host].requests.clear()
+        return self._models[host]
+
+    def model_of(self, host: StandInHost) -> ScriptedProvider:
+        """The host's scripted model."""
+        return self._models[host]
+
     async def servers(self, host: StandInHost) -> Servers:
         """The service."""
         servers: Servers = await host.context("mcp").services.get(Servers)
         return servers
 
     async def call(self, host: StandInHost, tool: str, *, events: list[Any] | None = None, session: Any = None,
-                   more: dict[str, Any] | None = None, **arguments: Any) -> ToolResult:  # fmt: skip
+                   more: dict[str, Any] | None = None, more_steps: tuple[Any, ...] = (), **arguments: Any) -> ToolResult:  # fmt: skip
         """Have a model make one call, and give what it got back."""
-        provider = host.script(assistant_message(ToolCall(id="1", name=tool, arguments=arguments)), "done", "done")
+        provider = self.model(
+            host, assistant_message(ToolCall(id="1", name=tool, arguments=arguments)), *more_steps, "done"
+        )
         own = session or await host.start(**(more or {}))
         found = await events_of(own.run("go"))
         if events is not None:
             events += found
-        result = provider.requests[1].messages[-1].parts[0]
+        result = provider.requests[-1].messages[-1].parts[0]
         assert isinstance(result, ToolResult)
         if session is None:
             await own.close()
@@ -70,13 +86,18 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
         yield Bench(tmp_path / "home", stack)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
+def make_bench() -> Callable[..., Bench]:
+    return Bench
+
+
+@pytest.fixture(scope="session")
 def entry() -> Callable[..., dict[str, Any]]:
     return program
 
 
 @pytest.fixture
-def http_server(tmp_path: Path) -> Iterator[str]:
+def http_server() -> Iterator[str]:
     process = subprocess.Popen(
         [sys.executable, str(PROGRAMS / "friendly.py"), "http"],
         stdout=subprocess.PIPE,

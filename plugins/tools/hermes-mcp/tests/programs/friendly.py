@@ -1,14 +1,13 @@
 """A server on the official SDK: `friendly.py stdio`, or `friendly.py http` (its port is its first line)."""
 
-import asyncio
 import os
 import socket
 import sys
 from pathlib import Path
 
-import uvicorn
-from mcp.server.mcpserver import Context, Image, MCPServer
-from mcp_types import SamplingMessage, TextContent, ToolAnnotations
+from mcp.server.mcpserver import Image, MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp_types import ToolAnnotations
 from pydantic import BaseModel
 
 server = MCPServer("friendly", version="1.2")
@@ -21,11 +20,6 @@ PIXEL = bytes.fromhex(
 
 class Sum(BaseModel):
     total: int
-
-
-class Name(BaseModel):
-    name: str
-    age: int
 
 
 @server.tool(annotations=READS)
@@ -56,53 +50,7 @@ def picture() -> Image:
 @server.tool(annotations=READS)
 def broken() -> str:
     """Always fails."""
-    raise ValueError("the kettle is empty")
-
-
-@server.tool(annotations=READS)
-def environment() -> str:
-    """Names of the variables."""
-    return " ".join(sorted(os.environ))
-
-
-@server.tool(annotations=READS)
-def process() -> int:
-    """The process id."""
-    return os.getpid()
-
-
-@server.tool(annotations=READS)
-async def slow(ctx: Context) -> str:
-    """Takes for ever, and reports."""
-    await ctx.report_progress(1, 3, "one of three")
-    try:
-        await asyncio.Event().wait()
-    except asyncio.CancelledError:
-        Path(os.environ["NOTES"]).write_text("cancelled", encoding="utf-8")
-        raise
-    return "never"
-
-
-@server.tool(annotations=READS)
-async def roots(ctx: Context) -> str:
-    """Where the client works."""
-    found = await ctx.session.list_roots()
-    return " ".join(str(root.uri) for root in found.roots)
-
-
-@server.tool(annotations=READS)
-async def ask_model(ctx: Context) -> str:
-    """Ask the client's model."""
-    message = SamplingMessage(role="user", content=TextContent(type="text", text="What is the capital of Peru?"))
-    answer = await ctx.session.create_message([message], max_tokens=100_000)
-    return f"it says: {answer.content.text}"
-
-
-@server.tool(annotations=READS)
-async def ask_user(ctx: Context) -> str:
-    """Ask the user."""
-    answer = await ctx.elicit("Who are you?", Name)
-    return f"{answer.action} {getattr(answer, 'data', None)}"
+    raise ToolError("the kettle is empty")
 
 
 @server.resource("notes://today", mime_type="text/plain")
@@ -124,6 +72,8 @@ def review(topic: str, tone: str = "kind") -> str:
 
 
 def serve_http() -> None:
+    import uvicorn
+
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     print(listener.getsockname()[1], flush=True)

@@ -10,6 +10,7 @@ import contextlib
 import io
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tarfile
@@ -134,6 +135,15 @@ def running(name: str, command: list[str], folder: Path, url: str, environment: 
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        end_processes_naming(f"{folder}/")
+
+
+def end_processes_naming(text: str) -> None:
+    """Podman keeps a process for each command it has run, five minutes long, so that its end can be asked for."""
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if entry.name != str(os.getpid()) and text.encode() in (entry / "cmdline").read_bytes():
+                os.kill(int(entry.name), signal.SIGKILL)
 
 
 def answers(path: str) -> bool:

@@ -24,14 +24,11 @@ from typing import Any
 
 import pytest
 from aiohttp import WSCloseCode, web
+from hermes_daytona.backend import DaytonaBackend
+from hermes_daytona.remote.backend import Book
+from hermes_daytona.settings import Settings, TerminalSettings
 
 from hermes_host.context import Services
-
-daytona = pytest.importorskip("daytona", reason="the daytona SDK is not installed")
-
-from hermes_daytona.backend import DaytonaBackend  # noqa: E402, after the SDK has been looked for
-from hermes_daytona.remote.backend import Book  # noqa: E402
-from hermes_daytona.settings import Settings, TerminalSettings  # noqa: E402
 
 KEY = "dtn-test-secret-key"
 _WRITABLE = ("root", "tmp", "home", "var")
@@ -297,6 +294,7 @@ def _problem(status: int, message: str) -> web.HTTPException:
 
 @pytest.fixture
 async def daytona_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeDaytona]:
+    pytest.importorskip("daytona", reason="the daytona SDK is not installed")
     if shutil.which("bwrap") is None:
         pytest.skip("bubblewrap (bwrap) is not installed: the fake sandboxes need it")
     folder = tmp_path / "daytona"

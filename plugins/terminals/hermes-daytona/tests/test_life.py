@@ -205,3 +205,19 @@ async def test_a_value_given_to_a_command_is_in_no_argument(make_backend: Make, 
         finished = await run(terminal, "echo $SECRET", env={"SECRET": "canary-value"})
         assert finished.out == b"canary-value\n"
         assert "canary" not in str(daytona_service.commands)
+
+
+async def test_a_sandbox_that_ended_between_commands_fails_no_command(make_backend: Make, daytona_service: Any) -> None:
+    async with make_backend().open("s", "") as terminal:
+        shell = Shell(terminal)
+        await terminal.write("file", b"saved")
+        await terminal.hibernate()
+        await shell.run("true")
+        await daytona_service.halt(daytona_service.running[0], "stopped")
+        assert await terminal.read("file") == b"saved"
+        result = await shell.run("cat file")
+        assert result.output.endswith("saved")
+        assert "started again, with its files" in result.output
+        await daytona_service.halt(daytona_service.running[0], "stopped")
+        assert (await shell.run("cat file")).output.endswith("saved")
+        await shell.close()

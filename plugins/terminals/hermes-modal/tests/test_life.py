@@ -224,3 +224,19 @@ async def test_a_value_given_to_a_command_is_in_no_argument(make_backend: Make, 
         finished = await run(terminal, "echo $SECRET", env={"SECRET": "canary-value"})
         assert finished.out == b"canary-value\n"
     assert "canary" not in str(modal_service.arguments)
+
+
+async def test_a_sandbox_that_ended_between_commands_fails_no_command(make_backend: Make, modal_service: Any) -> None:
+    async with make_backend().open("s", "") as terminal:
+        shell = Shell(terminal)
+        await terminal.write("file", b"saved")
+        await terminal.hibernate()
+        await shell.run("true")
+        modal_service.end(modal_service.running[0])
+        assert await terminal.read("file") == b"saved"
+        result = await shell.run("cat file")
+        assert result.output.endswith("saved")
+        assert "with the files of when it last slept" in result.output
+        modal_service.end(modal_service.running[0])
+        assert (await shell.run("cat file")).output.endswith("saved")
+        await shell.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import shlex
+from contextlib import AsyncExitStack
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from hermes_host.protocols import Command, Exited, FileInfo, Output
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
+    from hermes_daytona.remote.channel import Channel
     from hermes_daytona.remote.place import Live, Place
 
 __all__ = ["RemoteTerminal"]
@@ -30,6 +32,7 @@ class RemoteTerminal:
         self._tag = tag
         self._directory = directory
         self._home = home
+        self._fresh = True
 
     @property
     def directory(self) -> str:
@@ -54,15 +57,14 @@ class RemoteTerminal:
 
     async def _run(self, command: Command, *, telling: bool) -> AsyncIterator[Output | Exited]:
         cwd = self._absolute(self._expand(command.cwd)) if command.cwd else self._directory
-        async with self._place.use() as live:
-            if telling and self._place.notice:
-                notice, self._place.notice = self._place.notice, ""
-                yield Output(f"[{notice}]\n".encode(), 2)
+        async with AsyncExitStack() as stack:
             tag = f"{self._tag}.{token_hex(6)}."
-            try:
-                channel = await live.channel(TTY if command.pty else SUPERVISOR, pty=command.pty)
-            except HermesError as error:
-                raise await self._explained(live, error) from error
+            live, channel = await self._channel(stack, command)
+            if telling and self._place.notice:
+                yield Output(f"[{self._place.notice}]\n".encode(), 1 if command.pty else 2)
+                # A shell throws the output of its very first command away, with which it looks around.
+                self._place.notice = self._place.notice if self._fresh else ""
+            self._fresh = self._fresh and not telling
             run = Run(channel, command, self._setup(command, cwd, tag), lambda: self._place.kill(live, tag))
             events = run.events()
             try:
@@ -72,6 +74,19 @@ class RemoteTerminal:
                 raise await self._explained(live, error) from error
             finally:
                 await to_the_end(self._clear_up(run, events, live, tag))
+
+    async def _channel(self, stack: AsyncExitStack, command: Command) -> tuple[Any, Channel]:
+        """A shell in the sandbox; in another one where the sandbox turns out to be gone."""
+        program = TTY if command.pty else SUPERVISOR
+        live = await stack.enter_async_context(self._place.use())
+        try:
+            return live, await live.channel(program, pty=command.pty)
+        except HermesError:
+            if await self._place.check(live):
+                raise
+        await stack.aclose()
+        live = await stack.enter_async_context(self._place.use())
+        return live, await live.channel(program, pty=command.pty)
 
     async def _clear_up(self, run: Run, events: Any, live: Live, tag: str) -> None:
         await events.aclose()
@@ -117,11 +132,17 @@ class RemoteTerminal:
         """What the script of `files` answers. It is short and reads no input, so it goes without the supervisor."""
         start = shlex.quote(self._directory)
         script = f"[ -d {start} ] || mkdir -p -- {start}\n{files.PROGRAM}"
-        async with self._place.use() as live:
+        words = (script, action, files.encoded(path), *arguments)
+        async with AsyncExitStack() as stack:
+            live = await stack.enter_async_context(self._place.use())
             try:
-                code, answer = await live.capture(script, action, files.encoded(path), *arguments)
-            except HermesError as error:
-                raise await self._explained(live, error) from error
+                code, answer = await live.capture(*words)
+            except HermesError:
+                if await self._place.check(live):
+                    raise
+                await stack.aclose()
+                live = await stack.enter_async_context(self._place.use())
+                code, answer = await live.capture(*words)
         if code:
             raise files.error(code, path)
         return bytes(answer)

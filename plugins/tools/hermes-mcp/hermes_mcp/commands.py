@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from hermes_host.cli.application import pass_host, run_async
 from hermes_host.cli.listing import ago, json_option, print_json, print_table
@@ -16,6 +17,7 @@ from hermes_host.errors import ConfigError, NotFound
 from hermes_host.visible import one_line
 from hermes_mcp.importing import PROGRAMS, entry_problem, known_files, read_servers, without_literals
 from hermes_mcp.offers import described, objection
+from hermes_mcp.settings import ServerSettings
 
 if TYPE_CHECKING:
     from hermes_host.host import Host
@@ -262,13 +264,18 @@ def _write(host: Host, name: str, entry: dict[str, Any], *, force: bool) -> None
         raise click.UsageError(f"{name!r} cannot be the name of a server: use letters, digits, - and _.")
     if name in (host.config.raw("mcp_servers") or {}) and not force:
         raise ConfigError(f"There is an MCP server {name!r} already.", remedy="Say --force to replace it.")
+    entry = {key: value for key, value in entry.items() if value not in ("", [], {})}
+    try:
+        msgspec.convert(entry, ServerSettings, strict=False)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"The MCP server {name!r} cannot be set up so: {error}.") from None
     entry, secrets = without_literals(name, entry)
     for variable, value in secrets.items():
         host.secrets.check(variable, value)
     # The secrets first: an entry whose variables are missing would be refused.
     for variable, value in secrets.items():
         host.secrets.set(variable, value)
-    host.config.set(f"mcp_servers.{name}", {key: value for key, value in entry.items() if value not in ("", [], {})})
+    host.config.set(f"mcp_servers.{name}", entry)
 
 
 def _pair(text: str, separator: str) -> tuple[str, str]:

@@ -27,6 +27,8 @@ __all__ = ["Connection", "reason"]
 
 log = logging.getLogger(__name__)
 
+_PATIENCE = 2.0
+"""Seconds to wait until nothing is left of a connection that did not come about."""
 _REFRESH_PAUSE = 2.0
 """Seconds between two lists a server makes us fetch by saying that they changed."""
 
@@ -89,6 +91,7 @@ class Connection:
             self.close()
             if self._task is not None:
                 self._task.cancel()
+                await asyncio.wait([self._task], timeout=_PATIENCE)
             raise ToolError(
                 f"The MCP server {self.name!r} did not connect within {self.settings.connect_timeout:g} s."
                 f"{self._last_words()}",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import select
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -63,8 +65,17 @@ class Bench:
         servers: Servers = await host.context("mcp").services.get(Servers)
         return servers
 
-    async def call(self, host: StandInHost, tool: str, *, events: list[Any] | None = None, session: Any = None,
-                   more: dict[str, Any] | None = None, more_steps: tuple[Any, ...] = (), **arguments: Any) -> ToolResult:  # fmt: skip
+    async def call(
+        self,
+        host: StandInHost,
+        tool: str,
+        *,
+        events: list[Any] | None = None,
+        session: Any = None,
+        more: dict[str, Any] | None = None,
+        more_steps: tuple[Any, ...] = (),
+        **arguments: Any,
+    ) -> ToolResult:
         """Have a model make one call, and give what it got back."""
         provider = self.model(
             host, assistant_message(ToolCall(id="1", name=tool, arguments=arguments)), *more_steps, "done"
@@ -116,16 +127,17 @@ def http_server() -> Iterator[str]:
 def gone() -> Callable[[int], Any]:
     async def wait(pid: int) -> bool:
         """Whether a process ends within five seconds."""
-        async with asyncio.timeout(5):
-            while Path(f"/proc/{pid}").exists() and "Z" not in _state(pid):
-                await asyncio.sleep(0.01)
-        return True
+        return await asyncio.to_thread(_ends, pid)
 
     return wait
 
 
-def _state(pid: int) -> str:
+def _ends(pid: int) -> bool:
     try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
-    except (OSError, IndexError):
-        return "Z"
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([descriptor], [], [], 5)[0])
+    finally:
+        os.close(descriptor)

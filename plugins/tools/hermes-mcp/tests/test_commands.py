@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+import yaml
 from click.testing import CliRunner
 from hermes_mcp.checks import servers as check
 from hermes_mcp.commands import mcp as command
@@ -27,9 +28,8 @@ def hermes(tmp_path):
 
 
 def config(tmp_path):
-    host = StandInHost(tmp_path / "home", plugins=["mcp"])
-    _ = host.plugins
-    return host.config.raw("mcp_servers")
+    file = tmp_path / "home/config.yaml"
+    return yaml.safe_load(file.read_text(encoding="utf-8"))["mcp_servers"] if file.exists() else None
 
 
 def test_a_server_is_added_shown_listed_and_removed(hermes, entry, tmp_path):

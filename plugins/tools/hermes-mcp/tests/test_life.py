@@ -104,15 +104,8 @@ async def test_nothing_of_a_server_is_left_when_the_host_ends(bench, entry, gone
 
 async def test_nothing_of_a_server_is_left_when_the_host_is_killed(bench, entry, gone):
     await bench.open(it=entry("by_hand", "children"))
-    process = subprocess.Popen(
-        [sys.executable, "-c", RUN, str(bench.home)], stdout=subprocess.PIPE, text=True, encoding="utf-8"
-    )
-    assert process.stdout is not None
-    pids = (await asyncio.to_thread(process.stdout.readline)).split()
-    process.stdout.close()
+    pids = await asyncio.to_thread(_run_and_kill, str(bench.home))
     assert len(pids) == 3
-    process.kill()
-    process.wait()
     for pid in pids:
         assert await gone(int(pid))
 
@@ -120,8 +113,7 @@ async def test_nothing_of_a_server_is_left_when_the_host_is_killed(bench, entry,
 async def test_nothing_of_a_server_is_left_when_its_keeper_is_killed(bench, entry, gone):
     host = await bench.open(it=entry("by_hand", "process"))
     pid = int(text_of((await bench.call(host, "mcp_it_go")).content))
-    keeper = int(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
-    os.kill(keeper, 9)
+    os.kill(_parent(pid), 9)
     assert await gone(pid)
     assert text_of((await bench.call(host, "mcp_it_go")).content) != str(pid)
 
@@ -174,3 +166,15 @@ async def test_secrets_of_a_server_do_not_reach_its_log(bench, entry):
     log = (await bench.servers(host)).get("it").log
     assert "see the [secret API_TOKEN]" in "\n".join(log.tail(20))
     assert "see the documentation" not in (await bench.servers(host)).get("it").failure
+
+
+def _run_and_kill(home):
+    command = [sys.executable, "-c", RUN, home]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, encoding="utf-8") as process:
+        pids = process.stdout.readline().split()
+        process.kill()
+    return pids
+
+
+def _parent(pid):
+    return int(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])

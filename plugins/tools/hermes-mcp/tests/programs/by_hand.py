@@ -99,7 +99,7 @@ def answer(id, arguments, token):
         time.sleep(1.0)  # longer than the test's limit for one call
         say(id=id, result=text("too late"))
     elif how == "huge":
-        sys.stdout.write('{"jsonrpc":"2.0","id":%d,"result":{"content":[{"type":"text","text":"' % id)
+        sys.stdout.write(f'{{"jsonrpc":"2.0","id":{id},"result":{{"content":[{{"type":"text","text":"')
         for _ in range(50):
             sys.stdout.write("x" * 1_000_000)
         sys.stdout.write('"}]}}\n')

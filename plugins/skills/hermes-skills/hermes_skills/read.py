@@ -16,6 +16,7 @@ from hermes_skills.conditions import hidden_because, offered, surroundings_of
 from hermes_skills.library import Library
 from hermes_skills.linked import linked_files, read_linked
 from hermes_skills.loading import checked_text
+from hermes_skills.placing import place_of
 from hermes_skills.readiness import make_ready
 from hermes_skills.scan import is_binary
 
@@ -89,7 +90,12 @@ async def skill_view(arguments: SkillViewArguments, call: ToolContext) -> ToolOu
     text = await checked_text(call.plugin, skill, skill.text(), ask=ask if call.can_ask else None)
     ready = await make_ready(skill, call, call.plugin, call.session, library.settings, where)
     await note_use(call.plugin, call.session, skill, "view")
-    facts = facts_for_model(skill, ready)
+    place, problem = await place_of(skill, call)
+    facts = {**facts_for_model(skill, ready), "path": f"{place}/{skill.file}"}
+    if not place:
+        del facts["path"]
+    if problem:
+        facts["setup_note"] = f"{facts.get('setup_note', '')} {problem}".strip()
     content = f"{msgspec.json.encode(facts).decode()}\n\n{text}"
     return ToolOutput(content=content, title=f"skill {skill.name}", provenance="owner")
 

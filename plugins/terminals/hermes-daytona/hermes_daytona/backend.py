@@ -65,6 +65,8 @@ class DaytonaBackend:
 
     async def reap(self) -> Sequence[str]:
         """Stop sandboxes nobody has open, and delete those of conversations that are gone."""
+        if not self._account.is_set and not self._book.names():
+            return ()  # never used
         said: list[str] = []
         try:
             client = await self._account.client()

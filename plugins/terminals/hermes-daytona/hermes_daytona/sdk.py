@@ -99,6 +99,11 @@ class Account:
         self._settings = settings
         self._client: Any = None
 
+    @property
+    def is_set(self) -> bool:
+        """Whether there is what opens the account."""
+        return bool(self._key)
+
     async def client(self) -> Any:
         """The SDK's client. Raises `ConfigError` without a key."""
         if self._client is None:

@@ -221,3 +221,7 @@ async def test_a_sandbox_that_ended_between_commands_fails_no_command(make_backe
         await daytona_service.halt(daytona_service.running[0], "stopped")
         assert (await shell.run("cat file")).output.endswith("saved")
         await shell.close()
+
+
+async def test_where_it_was_never_used_there_is_nothing_to_reap(make_backend: Make) -> None:
+    assert list(await make_backend(key="").reap()) == []

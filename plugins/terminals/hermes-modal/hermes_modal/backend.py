@@ -76,6 +76,8 @@ class ModalBackend:
 
     async def reap(self) -> Sequence[str]:
         """Put sandboxes nobody has open to sleep, and end those of conversations that are gone, with their files."""
+        if not self._account.is_set and not self._book.names():
+            return ()  # never used
         said: list[str] = []
         try:
             app = await self._account.app()

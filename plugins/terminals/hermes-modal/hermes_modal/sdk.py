@@ -61,6 +61,11 @@ class Account:
         self._app: Any = None
         self._connecting = asyncio.Lock()
 
+    @property
+    def is_set(self) -> bool:
+        """Whether there is what opens the account."""
+        return all(self._token)
+
     async def client(self) -> Any:
         """The SDK's client. Raises `ConfigError` without a token."""
         async with self._connecting:

@@ -45,10 +45,22 @@ async def fetch(client: Client, server: str, identity: str) -> Offer:
         software=one_line(f"{info.name} {info.version}", 100) if info is not None else "",
         tools=tuple(tools.values()),
         prompts=tuple(_prompt(prompt) for prompt in prompts),
-        resources=can.resources is not None,
+        resources=can.resources is not None and await _has_resources(client),
         fetched=time.time(),
         notes=tuple(notes),
     )
+
+
+async def _has_resources(client: Client) -> bool:
+    """Whether there are any: many servers say that they can have some and have none."""
+    from mcp import MCPError
+
+    try:
+        if (await client.list_resources(cache_mode="refresh")).resources:
+            return True
+        return bool((await client.list_resource_templates(cache_mode="refresh")).resource_templates)
+    except MCPError:
+        return False
 
 
 async def _all(ask: Callable[[str | None], Awaitable[Any]], what: str, notes: list[str]) -> list[Any]:

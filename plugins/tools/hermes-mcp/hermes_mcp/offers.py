@@ -7,7 +7,6 @@ which the user configured; what it changes or adds later waits for a person.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import logging
@@ -180,6 +179,8 @@ def objection(tool: ToolOffer, accepted: Accepted | None) -> tuple[str, str]:
     if known is None:
         return f"The server added this tool after it was set up. {warned}".strip(), described(tool)
     if known.fingerprint != tool.fingerprint:
+        import difflib
+
         lines = difflib.unified_diff(
             known.text.splitlines(), described(tool).splitlines(), "as it was accepted", "as it is now", lineterm=""
         )

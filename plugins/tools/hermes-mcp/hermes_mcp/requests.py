@@ -196,7 +196,10 @@ class Requests:
     async def _field(self, call: ToolContext, intro: str, name: str, field: dict[str, Any], required: bool) -> Any:
         choices = _choices(field)
         label = visible(str(field.get("title") or field.get("description") or name)[:300])
+        default = field.get("default")
         hint = "" if required else " (empty to leave it out)"
+        if default is not None:
+            hint = f" (empty for {visible(str(default)[:100])})"
         complaint = ""
         for _ in range(3):
             text = f"{intro}\n\n{label}{hint}{complaint}"
@@ -205,8 +208,8 @@ class Requests:
                 return _CANCELLED
             if answer.strip() == _DECLINE:
                 return _DECLINED
-            if not answer.strip() and not required:
-                return None
+            if not answer.strip() and (default is not None or not required):
+                return default
             value = _typed(field, answer.strip(), choices)
             if value is not None:
                 return value

@@ -87,7 +87,7 @@ def tool_output(result: Any, call: ToolContext) -> ToolOutput:
 
 def _says(content: Iterable[Any], structured: Any) -> bool:
     texts = [block.text for block in content if block.type == "text"]
-    wrapped = structured.get("result") if isinstance(structured, dict) and len(structured) == 1 else None
+    wrapped = next(iter(structured.values())) if isinstance(structured, dict) and len(structured) == 1 else None
     if isinstance(wrapped, str) and wrapped in texts:
         return True
     if isinstance(wrapped, list) and [str(item) for item in wrapped] == texts:

@@ -6,20 +6,20 @@ import asyncio
 import fnmatch
 import os
 import time
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from hermes_host.errors import ToolError
 from hermes_host.visible import one_line
-from hermes_mcp.connection import Connection
-from hermes_mcp.logfile import LogFile
 from hermes_mcp.names import file_name
 from hermes_mcp.offers import identity
-from hermes_mcp.redaction import redactor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hermes_host.context import PluginContext
+    from hermes_mcp.connection import Connection
+    from hermes_mcp.logfile import LogFile
     from hermes_mcp.offers import Accepted, Offer, Shelf, ToolOffer
     from hermes_mcp.settings import ServerSettings
 
@@ -47,7 +47,6 @@ class Server:
         self.name = name
         self.settings = settings
         self.identity = identity(name, settings)
-        self.log = LogFile(context.home / "logs" / f"mcp-{file_name(name)}.log", redactor(context, settings))
         self._context = context
         self._shelf = shelf
         self._told = learned
@@ -60,6 +59,15 @@ class Server:
         self._failure = ""
 
     # --------------------------------------------------------------------------------------------- what is known
+
+    @cached_property
+    def log(self) -> LogFile:
+        """Its log file."""
+        from hermes_mcp.logfile import LogFile
+        from hermes_mcp.redaction import redactor
+
+        path = self._context.home / "logs" / f"mcp-{file_name(self.name)}.log"
+        return LogFile(path, redactor(self._context, self.settings))
 
     @property
     def offer(self) -> Offer | None:
@@ -144,6 +152,9 @@ class Server:
         if left > 0:
             await asyncio.sleep(left)
         self._failure = ""
+        # Imported here: a conversation that calls no server needs none of what is behind it.
+        from hermes_mcp.connection import Connection
+
         self._connection = Connection(
             self.name,
             self.settings,

@@ -15,7 +15,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from shutil import rmtree
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from hermes_host.catalogue import Catalogue
 from hermes_host.errors import HermesError, NotFound
@@ -298,7 +298,7 @@ class Host(Catalogue):
 
     # ---------------------------------------------------------------------------------------------- life and end
 
-    async def __aenter__(self) -> Host:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(

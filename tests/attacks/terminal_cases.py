@@ -10,7 +10,6 @@ import socket
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -19,49 +18,14 @@ from hermes_local.backend import LocalBackend
 from hermes_local.launcher import SandboxError
 from hermes_local.settings import Mode, Settings
 
-from hermes_host.protocols import Command, Output, Terminal
-from hermes_host.testing.terminals import Finished, run
+from hermes_host.protocols import Command, Output
+from hermes_host.testing.terminals import run
 from tests.attacks.arena import arena
 from tests.attacks.cases import Attack, Attacks
+from tests.attacks.terminal_place import CANARY, Place, place
 
 ATTACKS = Attacks("terminal")
 MODES: tuple[Mode, ...] = ("workspace", "strict")
-CANARY = "canary-7f3a"
-
-
-@dataclass
-class Place:
-    """A home with secrets, a repository in it, and a confined terminal there."""
-
-    home: Path
-    work: Path
-    state: Path
-    terminal: Terminal
-
-    async def run(self, script: str, **fields: Any) -> Finished:
-        return await run(self.terminal, script, timeout=fields.pop("timeout", 20), **fields)
-
-
-@asynccontextmanager
-async def place(mode: Mode, **settings: Any) -> AsyncIterator[Place]:
-    # Not below /tmp, which is not protected.
-    cache = Path.home() / ".cache"
-    cache.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="hermes-attack-", dir=cache) as name:
-        home = Path(os.path.realpath(name))  # noqa: ASYNC240
-        work, state = home / "work", home / ".hermes"
-        for folder in (work, state, home / ".ssh", home / ".aws", work / "src" / "module"):
-            folder.mkdir(parents=True)
-        for secret in (state / ".env", home / ".ssh" / "id_ed25519", home / ".aws" / "credentials", home / ".netrc"):
-            secret.write_text(CANARY, encoding="utf-8")
-        (home / ".bashrc").write_text("# mine\n", encoding="utf-8")
-        with mock.patch.dict(os.environ, {"HOME": str(home)}):
-            plain = LocalBackend()
-            async with plain.open("make", str(work)) as terminal:
-                assert (await run(terminal, "git init -q . && git -C src/module init -q .")).code == 0
-            backend = LocalBackend(Settings(**settings), sandbox=mode, state=str(state))
-            async with backend.open("attack", str(work)) as terminal:
-                yield Place(home, work, state, terminal)
 
 
 def confined(number: int, description: str, **settings: Any) -> Callable[[Callable[[Place], Awaitable[bool]]], None]:

@@ -19,6 +19,7 @@ PUBLIC_HOST_MODULES = {
     "hermes_host.messages",
     "hermes_host.protocols",
     "hermes_host.records",
+    "hermes_host.registry",
     "hermes_host.services",
     "hermes_host.sessions",
     "hermes_host.specs",

@@ -10,8 +10,8 @@ import shlex
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from hermes_daytona.remote.channel import Inbox
 from hermes_host.errors import ConfigError, HermesError, NotFound, PluginUnavailable, ToolError
+from hermes_host.terminals.remote.channel import Inbox
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator

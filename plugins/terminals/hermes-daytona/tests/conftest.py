@@ -25,10 +25,10 @@ from typing import Any
 import pytest
 from aiohttp import WSCloseCode, web
 from hermes_daytona.backend import DaytonaBackend
-from hermes_daytona.remote.backend import Book
 from hermes_daytona.settings import Settings, TerminalSettings
 
 from hermes_host.context import Services
+from hermes_host.terminals.remote.backend import Book
 
 KEY = "dtn-test-secret-key"
 _WRITABLE = ("root", "tmp", "home", "var")

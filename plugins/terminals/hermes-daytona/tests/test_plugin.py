@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import hermes_daytona
-import pytest
 from hermes_daytona.checks import check
 from hermes_daytona.settings import Settings
 
@@ -46,13 +44,3 @@ def test_the_sdk_is_imported_on_first_use() -> None:
     modules = "hermes_daytona.plugin, hermes_daytona.backend, hermes_daytona.checks"
     code = f"import sys, {modules}; sys.exit('daytona' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
-
-
-def test_the_part_shared_with_the_modal_terminal_is_the_same() -> None:
-    ours = Path(hermes_daytona.__file__).parent / "remote"
-    theirs = ours.parents[2] / "hermes-modal" / "hermes_modal" / "remote"
-    if not theirs.exists():
-        pytest.skip("only this plugin is here")
-    for file in ours.glob("*.py"):
-        text = (theirs / file.name).read_text(encoding="utf-8").replace("hermes_modal", "hermes_daytona")
-        assert sorted(text.splitlines()) == sorted(file.read_text(encoding="utf-8").splitlines()), file.name

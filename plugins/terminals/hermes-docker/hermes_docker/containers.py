@@ -11,7 +11,6 @@ import json
 import os
 import posixpath
 import re
-import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -203,22 +202,29 @@ def _expect_ours(container: Any, plan: Blueprint) -> None:
         )
 
 
-def _create(client: Any, plan: Blueprint, *, pull: bool) -> Any:
-    docker = sdk()
+def _is_going(error: Exception) -> bool:
+    return any(part in reason(error) for part in ("already in use", "in progress"))
 
+
+def _create(client: Any, plan: Blueprint, *, pull: bool) -> Any:
+    from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
+
+    docker = sdk()
     image = _image(client, plan, pull=pull)
     if plan.volume:
         _make_volume(client, plan)
     options = {"name": plan.name, "labels": plan.labels, **plan.options}
-    for pause in (0.2, 0.4, 0.8, 1.6, 0):
-        try:
-            container = _create_limited(client, plan, image, options)
-            break
-        except docker.errors.APIError as error:
-            # The name of a container is taken until the last of it is removed.
-            if not pause or not any(part in reason(error) for part in ("already in use", "in progress")):
-                raise _refused(error, plan) from error
-            time.sleep(pause)
+    # The name of a container is taken until the last of it is removed.
+    patient = Retrying(
+        retry=retry_if_exception(lambda error: isinstance(error, docker.errors.APIError) and _is_going(error)),
+        wait=wait_exponential(multiplier=0.2),
+        stop=stop_after_attempt(5),
+        reraise=True,
+    )
+    try:
+        container = patient(_create_limited, client, plan, image, options)
+    except docker.errors.APIError as error:
+        raise _refused(error, plan) from error
     try:
         if plan.volume and plan.user:
             _give_workspace(client, plan, image)

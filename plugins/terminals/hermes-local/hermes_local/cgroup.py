@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -33,9 +34,12 @@ class ControlGroup:
                 except FileNotFoundError:
                     break
                 except OSError:
-                    time.sleep(0.02)
+                    _NEVER.wait(0.02)  # nobody is told when the last process has left a group of version 1
                 else:
                     break
+
+
+_NEVER = threading.Event()
 
 
 def create(processes: int, memory: int) -> ControlGroup | None:

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
 import msgspec
 
 from hermes_host.errors import HermesError, SessionError
-from hermes_modal.remote.channel import to_the_end
-from hermes_modal.remote.programs import KILL
+from hermes_host.terminals.remote.channel import to_the_end
+from hermes_host.terminals.remote.programs import KILL
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from hermes_modal.remote.channel import Channel
+    from hermes_host.terminals.remote.channel import Channel
 
 __all__ = ["Keeper", "Live", "Place", "Woken"]
 

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hermes_daytona.remote.place import Place
-from hermes_daytona.remote.terminal import RemoteTerminal
 from hermes_host.errors import NotFound, SessionError
 from hermes_host.protocols import SessionStore
+from hermes_host.terminals.remote.place import Place
+from hermes_host.terminals.remote.terminal import RemoteTerminal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
     from pathlib import Path
 
-    from hermes_daytona.remote.place import Keeper
     from hermes_host.context import Services
+    from hermes_host.terminals.remote.place import Keeper
 
 __all__ = ["Book", "Places", "Record", "is_gone", "start_directory"]
 

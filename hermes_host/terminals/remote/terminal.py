@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from hermes_host.errors import HermesError, ToolError
 from hermes_host.protocols import Command, Exited, FileInfo, Output
-from hermes_modal.remote import files
-from hermes_modal.remote.channel import to_the_end
-from hermes_modal.remote.programs import SUPERVISOR, TTY
-from hermes_modal.remote.running import Lost, Run
+from hermes_host.terminals.remote import files
+from hermes_host.terminals.remote.channel import to_the_end
+from hermes_host.terminals.remote.programs import SUPERVISOR, TTY
+from hermes_host.terminals.remote.running import Lost, Run
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from hermes_modal.remote.channel import Channel
-    from hermes_modal.remote.place import Live, Place
+    from hermes_host.terminals.remote.channel import Channel
+    from hermes_host.terminals.remote.place import Live, Place
 
 __all__ = ["RemoteTerminal"]
 

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from hermes_daytona.remote.programs import READY
 from hermes_host.errors import HermesError, ToolError
 from hermes_host.protocols import Command, Exited, Output
+from hermes_host.terminals.remote.programs import READY
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from hermes_daytona.remote.channel import Channel
+    from hermes_host.terminals.remote.channel import Channel
 
 __all__ = ["Lost", "Run"]
 

@@ -171,9 +171,11 @@ class HonchoMemory:
         earlier: asyncio.Task[str] | None = session.memory.get(_FETCH)
         if not said or (earlier is not None and not earlier.done()):
             return
-        session.memory[_FETCH] = asyncio.get_running_loop().create_task(
+        fetch = asyncio.get_running_loop().create_task(
             self._look(said, session), name="honcho: fetching for the next message"
         )
+        session.memory[_FETCH] = fetch
+        self._context.spawn(_until_the_end(fetch), name="fetching for the next message")
 
     async def _look(self, said: str, session: SessionContext) -> str:
         configuration = self._access.configuration
@@ -249,3 +251,12 @@ class HonchoMemory:
         if fetch is not None:
             fetch.cancel()
             await asyncio.wait({fetch})
+
+
+async def _until_the_end(fetch: asyncio.Task[str]) -> None:
+    """Give up what is being fetched when the host ends before the conversation was flushed."""
+    try:
+        await asyncio.wait({fetch})
+    finally:
+        fetch.cancel()
+        await asyncio.wait({fetch})

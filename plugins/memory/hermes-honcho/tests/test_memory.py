@@ -284,6 +284,24 @@ async def test_the_end_does_not_wait_for_what_was_being_fetched(
     release.set()
 
 
+async def test_what_is_being_fetched_ends_with_the_host(
+    make: Any, configure: Any, server: HonchoServer, turn: Any, conversation: Any
+) -> None:
+    release = threading.Event()
+    server.fail("chat", 500, hold=release)
+    configure()
+    host = make()
+    live = await host.part(host.memories.get("honcho"))
+    session = conversation()
+    await live.observe(turn(), session)
+    fetch = session.memory["honcho.fetch"]
+    try:
+        await host.aclose()
+        assert fetch.cancelled()
+    finally:
+        release.set()
+
+
 async def test_a_turn_that_is_being_told_when_the_conversation_ends_is_sent(
     memory: Any, server: HonchoServer, turn: Any, conversation: Any
 ) -> None:

@@ -80,7 +80,7 @@ class Child:
         try:
             await child._ask(argv)
         except BaseException:
-            child.kill()
+            await child.end(hurry=True)
             raise
         return child
 

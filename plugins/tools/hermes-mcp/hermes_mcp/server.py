@@ -56,6 +56,8 @@ class Server:
         self._opening = asyncio.Lock()
         self._failures = 0
         self._failed_at = 0.0
+        self.remedy = ""
+        """What to do about the last failure."""
         self._failure = ""
 
     # --------------------------------------------------------------------------------------------- what is known
@@ -128,7 +130,7 @@ class Server:
             await connection.ready()
         except ToolError as error:
             if connection is self._connection and not self._failure:
-                self._failed(str(error))
+                self._failed(str(error), error.remedy)
             raise
         return connection
 
@@ -166,7 +168,8 @@ class Server:
         )
         self._connection.begin()
 
-    def _failed(self, why: str) -> None:
+    def _failed(self, why: str, remedy: str = "") -> None:
+        self.remedy = remedy
         self._failures += 1
         self._failed_at = time.monotonic()
         self._failure = why

@@ -9,7 +9,7 @@ import select
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -108,19 +108,19 @@ def entry() -> Callable[..., dict[str, Any]]:
 
 
 @pytest.fixture
-def http_server() -> Iterator[str]:
-    process = subprocess.Popen(
-        [sys.executable, str(PROGRAMS / "friendly.py"), "http"],
-        stdout=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-    )
-    assert process.stdout is not None
-    port = process.stdout.readline().strip()
-    yield f"http://127.0.0.1:{port}/mcp"
-    process.kill()
-    process.wait()
-    process.stdout.close()
+def web_server() -> Iterator[Callable[..., str]]:
+    with ExitStack() as stack:
+
+        def start(name: str, *arguments: str) -> str:
+            """The address of one of the programs here that listens."""
+            command = [sys.executable, str(PROGRAMS / f"{name}.py"), *arguments]
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, encoding="utf-8")
+            stack.enter_context(process)
+            stack.callback(process.kill)
+            assert process.stdout is not None
+            return f"http://127.0.0.1:{process.stdout.readline().strip()}/mcp"
+
+        yield start
 
 
 @pytest.fixture

@@ -118,8 +118,8 @@ async def test_a_server_that_is_switched_off_offers_nothing(bench, friendly):
     assert (await host.start()).tools() == []
 
 
-async def test_http_servers_work_the_same(bench, http_server):
-    host = await bench.open(web={"url": http_server})
+async def test_http_servers_work_the_same(bench, web_server):
+    host = await bench.open(web={"url": web_server("friendly", "http")})
     assert json.loads(text_of((await bench.call(host, "mcp_web_add", a=1, b=1)).content)) == {"total": 2}
     assert "Buy tea." in text_of((await bench.call(host, "mcp_web_read_resource", uri="notes://today")).content)
 

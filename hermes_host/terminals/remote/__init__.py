@@ -4,3 +4,5 @@ What is the vendor's (making, finding, stopping machines) stays outside: see `pl
 """
 
 from __future__ import annotations
+
+__all__: list[str] = []

@@ -5,4 +5,4 @@ What is the vendor's (making, finding, stopping machines) stays outside: see `pl
 
 from __future__ import annotations
 
-__all__: list[str] = []
+__all__ = ["backend", "channel", "files", "place", "programs", "running", "terminal"]

@@ -5,4 +5,24 @@ What is the vendor's (making, finding, stopping machines) stays outside: see `pl
 
 from __future__ import annotations
 
-__all__ = ["backend", "channel", "files", "place", "programs", "running", "terminal"]
+from hermes_host.terminals.remote.backend import Book, Places, Record, is_gone, start_directory
+from hermes_host.terminals.remote.channel import Channel, Inbox
+from hermes_host.terminals.remote.place import Keeper, Live, Place, Woken
+from hermes_host.terminals.remote.running import Lost
+from hermes_host.terminals.remote.terminal import RemoteTerminal
+
+__all__ = [
+    "Book",
+    "Channel",
+    "Inbox",
+    "Keeper",
+    "Live",
+    "Lost",
+    "Place",
+    "Places",
+    "Record",
+    "RemoteTerminal",
+    "Woken",
+    "is_gone",
+    "start_directory",
+]

@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any
 from hermes_daytona.sdk import Account, LiveSandbox, load, patiently, translated
 from hermes_daytona.settings import Settings, TerminalSettings
 from hermes_host.errors import NotFound, ToolError
-from hermes_host.terminals.remote.backend import Book, Places, Record, is_gone, start_directory
-from hermes_host.terminals.remote.place import Woken
+from hermes_host.terminals.remote import Book, Places, Record, Woken, is_gone, start_directory
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from hermes_host.context import PluginContext, Services
     from hermes_host.specs import TerminalSpec
-    from hermes_host.terminals.remote.terminal import RemoteTerminal
+    from hermes_host.terminals.remote import RemoteTerminal
 
 __all__ = ["DaytonaBackend", "connect"]
 

@@ -11,7 +11,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hermes_host.errors import ConfigError, HermesError, NotFound, PluginUnavailable, ToolError
-from hermes_host.terminals.remote.channel import Inbox
+from hermes_host.terminals.remote import Inbox
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator

@@ -28,7 +28,7 @@ from hermes_daytona.backend import DaytonaBackend
 from hermes_daytona.settings import Settings, TerminalSettings
 
 from hermes_host.context import Services
-from hermes_host.terminals.remote.backend import Book
+from hermes_host.terminals.remote import Book
 
 KEY = "dtn-test-secret-key"
 _WRITABLE = ("root", "tmp", "home", "var")

@@ -9,8 +9,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from hermes_host.errors import HermesError, NotFound, ToolError
-from hermes_host.terminals.remote.backend import Book, Places, Record, is_gone, start_directory
-from hermes_host.terminals.remote.place import Woken
+from hermes_host.terminals.remote import Book, Places, Record, Woken, is_gone, start_directory
 from hermes_modal.sdk import Account, LiveSandbox, load, translated
 from hermes_modal.settings import Settings, TerminalSettings
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from hermes_host.context import PluginContext, Services
     from hermes_host.specs import TerminalSpec
-    from hermes_host.terminals.remote.terminal import RemoteTerminal
+    from hermes_host.terminals.remote import RemoteTerminal
 
 __all__ = ["ModalBackend", "connect"]
 

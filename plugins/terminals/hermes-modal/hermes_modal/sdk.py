@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from hermes_host.errors import ConfigError, HermesError, NotFound, PluginUnavailable, ToolError
-from hermes_host.terminals.remote.channel import Inbox
+from hermes_host.terminals.remote import Inbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -32,7 +32,7 @@ from hermes_modal.settings import Settings, TerminalSettings
 from modal_proto import api_grpc, api_pb2, task_command_router_grpc, task_command_router_pb2
 
 from hermes_host.context import Services
-from hermes_host.terminals.remote.backend import Book
+from hermes_host.terminals.remote import Book
 
 TOKEN = ("ak-test", "as-test-secret")
 _WRITABLE = ("root", "tmp", "home", "var")

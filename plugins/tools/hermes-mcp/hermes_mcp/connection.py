@@ -87,6 +87,7 @@ class Connection:
         try:
             async with asyncio.timeout(self.settings.connect_timeout):
                 await asyncio.shield(self._ready)
+            self._used = time.monotonic()
         except TimeoutError:
             self.close()
             if self._task is not None:
@@ -114,7 +115,7 @@ class Connection:
             self._fail("it was stopped")
             raise
         except Exception as error:  # noqa: BLE001 - the boundary to the SDK and to the server
-            self._fail(reason(error))
+            self._fail(self.logfile.redact(reason(error)))
         finally:
             self._stop.set()
             self._client = None
@@ -175,9 +176,12 @@ class Connection:
         try:
             while not self._stop.is_set():
                 left = self._used + self.settings.idle_timeout - time.monotonic()
-                done, _ = await asyncio.wait(tasks, timeout=max(1.0, left), return_when=asyncio.FIRST_COMPLETED)
+                if left <= 0 and not self._calls:
+                    return
+                pause = self.settings.idle_timeout if self._calls else left
+                done, _ = await asyncio.wait(tasks, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
                 names = {tasks[task] for task in done}
-                if names & {"stop", "ended"} or (left <= 0 and not self._calls):
+                if names & {"stop", "ended"}:
                     self.crashed = "ended" in names and "stop" not in names
                     return
                 if "changed" in names:
@@ -185,6 +189,7 @@ class Connection:
                     await self._refetch(client, fetch)
                     tasks[asyncio.create_task(self._changed.wait())] = "changed"
         finally:
+            self._stop.set()  # from now on a call needs a new connection
             for task in (*tasks, listening):
                 task.cancel()
             await asyncio.wait([listening])
@@ -261,7 +266,7 @@ class Connection:
             )
         if self._child is None and (type(error).__name__ != "MCPError" or _is_over(error)):
             self.close()  # the next call connects anew
-        return ToolError(f"The MCP server {self.name!r} failed: {reason(error)}")
+        return ToolError(f"The MCP server {self.name!r} failed: {self.logfile.redact(reason(error))}")
 
     def _last_words(self) -> str:
         words = " | ".join(self.logfile.last[-3:])

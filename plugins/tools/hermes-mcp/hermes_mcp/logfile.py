@@ -30,7 +30,8 @@ class LogFile:
 
     def __init__(self, path: Path, redact: Callable[[str], str]) -> None:
         self.path = path
-        self._redact = redact
+        self.redact = redact
+        """Takes secrets out of a text."""
         self._window = 0.0
         self._written = 0
         self._dropped = 0
@@ -49,7 +50,7 @@ class LogFile:
             return
         for line in text[: RATE + _LINE].splitlines():
             if line.strip():
-                self._append(now, visible(self._redact(line[:_LINE])), origin)
+                self._append(now, visible(self.redact(line[:_LINE])), origin)
 
     def tail(self, lines: int) -> list[str]:
         """The newest lines of both files."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +32,11 @@ def redactor(context: PluginContext, settings: ServerSettings) -> Callable[[str]
             for word in {value, *value.split()}:
                 if len(word) >= _SHORTEST:
                     values[word] = name
+    address = urlsplit(settings.url)
+    query = [value for _, value in parse_qsl(address.query)]
+    for value in (address.password or "", *query):
+        if len(value) >= _SHORTEST:
+            values[value] = "url"
     ordered = sorted(values, key=len, reverse=True)
 
     def redact(text: str) -> str:

@@ -139,9 +139,11 @@ class Connection:
                 logging_callback=self._logged,
                 message_handler=self._heard,
                 cache=None,
+                log_level="info",
                 **self._requests.callbacks(),
             )
             await stack.enter_async_context(client)
+            await stack.enter_async_context(self._listening(client))
             self.offer = await fetch(client, self.name, self._identity)
             self._client = client
             self.since = self._used = time.monotonic()
@@ -172,7 +174,6 @@ class Connection:
         if self._child is not None:
             waits["ended"] = self._child.ended
         tasks = {asyncio.create_task(event.wait()): name for name, event in waits.items()}
-        listening = asyncio.create_task(self._listen(client))
         try:
             while not self._stop.is_set():
                 left = self._used + self.settings.idle_timeout - time.monotonic()
@@ -190,12 +191,32 @@ class Connection:
                     tasks[asyncio.create_task(self._changed.wait())] = "changed"
         finally:
             self._stop.set()  # from now on a call needs a new connection
-            for task in (*tasks, listening):
+            for task in tasks:
                 task.cancel()
+
+    @asynccontextmanager
+    async def _listening(self, client: Any) -> AsyncIterator[None]:
+        """Hear of changes from now on: what changes while the first list is fetched must not be missed."""
+        began = asyncio.Event()
+        listening = asyncio.create_task(self._listen(client, began))
+        try:
+            await asyncio.wait([asyncio.create_task(began.wait())], timeout=_PATIENCE)
+            began.set()
+            yield
+        finally:
+            listening.cancel()
             await asyncio.wait([listening])
 
-    async def _listen(self, client: Any) -> None:
+    async def _listen(self, client: Any, began: asyncio.Event) -> None:
         """Since the protocol of 2026-07-28 one has to ask to be told of changes."""
+        try:
+            await self._listen_for_changes(client, began)
+        except Exception as error:  # noqa: BLE001 - the boundary to the server; without it changes are seen later
+            self.logfile.write(f"it cannot tell of changes: {reason(error)}", origin="hermes")
+        finally:
+            began.set()
+
+    async def _listen_for_changes(self, client: Any, began: asyncio.Event) -> None:
         from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
         tools, prompts = client.server_capabilities.tools, client.server_capabilities.prompts
@@ -203,12 +224,10 @@ class Connection:
         wanted["prompts_list_changed"] = bool(prompts and prompts.list_changed)
         if client.protocol_version not in MODERN_PROTOCOL_VERSIONS or not any(wanted.values()):
             return
-        try:
-            async with client.listen(**wanted) as changes:
-                async for _ in changes:
-                    self._changed.set()
-        except Exception as error:  # noqa: BLE001 - the boundary to the server; without it changes are seen later
-            self.logfile.write(f"it cannot tell of changes: {reason(error)}", origin="hermes")
+        async with client.listen(**wanted) as changes:
+            began.set()
+            async for _ in changes:
+                self._changed.set()
 
     async def _refetch(self, client: Any, fetch: Callable[..., Awaitable[Offer]]) -> None:
         self._changed.clear()

@@ -26,7 +26,7 @@ def names_a_secret(name: str) -> bool:
 def redactor(context: PluginContext, settings: ServerSettings) -> Callable[[str], str]:
     """What takes them out."""
     values: dict[str, str] = {}
-    for name, value in {**settings.env, **settings.headers}.items():
+    for name, value in {**settings.env, **settings.headers, "client_secret": settings.oauth.client_secret}.items():
         if names_a_secret(name):
             # A header such as `Bearer abc`: the part that is secret is the word itself.
             for word in {value, *value.split()}:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-__all__ = ["Elicitation", "McpServers", "Sampling", "ServerSettings", "ToolFilter"]
+__all__ = ["Elicitation", "McpServers", "RegisteredClient", "Sampling", "ServerSettings", "ToolFilter"]
 
 
 class ToolFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +42,17 @@ class Elicitation(msgspec.Struct, frozen=True, kw_only=True):
     timeout: Annotated[float, Meta(description="Seconds to wait for an answer.", gt=0)] = 120.0
 
 
+class RegisteredClient(msgspec.Struct, frozen=True, kw_only=True):
+    """A client that was registered with the authorization server by hand, where it registers none by itself."""
+
+    client_id: Annotated[str, Meta(description="Its id; empty: register by itself.")] = ""
+    client_secret: Annotated[str, Meta(description="Its secret, where it has one; best as ${NAME}.")] = ""
+    port: Annotated[
+        int, Meta(description="The port of http://127.0.0.1:PORT/callback it was registered with.", ge=0)
+    ] = 0
+    scope: Annotated[str, Meta(description="What to ask for; empty: what the server names.")] = ""
+
+
 class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One server: a program that is started (`command`), or an address (`url`, which wins)."""
 
@@ -58,6 +69,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     url: Annotated[str, Meta(description="The address of a streamable HTTP server.")] = ""
     headers: Annotated[dict[str, str], Meta(description="Headers of every request; secrets as ${NAME}.")] = {}
     auth: Annotated[Literal["", "oauth", "header"], Meta(description="`oauth`: sign in with `hermes mcp auth`.")] = ""
+    oauth: RegisteredClient = RegisteredClient()
     enabled: Annotated[bool, Meta(description="False keeps the entry and leaves the server out.")] = True
     timeout: Annotated[float, Meta(description="Seconds a call may take.", gt=0)] = 120.0
     connect_timeout: Annotated[float, Meta(description="Seconds to start, connect and list.", gt=0)] = 60.0

@@ -49,11 +49,15 @@ class Stored(msgspec.Struct, kw_only=True, omit_defaults=True):
 class _Storage:
     """The SDK's token storage over one file."""
 
-    def __init__(self, path: Path, url: str) -> None:
+    def __init__(self, path: Path, settings: ServerSettings) -> None:
+        url = settings.url
         self.path = path
+        self._registered = settings.oauth
         self.stored = _load(path)
         if self.stored.url != url:
-            self.stored = Stored(url=url)  # tokens are for the server they were given by, and for no other
+            self.stored = Stored(
+                url=url, port=settings.oauth.port
+            )  # tokens are for the server they were given by, and for no other
         self.provider: Any = None
 
     async def get_tokens(self) -> Any:
@@ -71,6 +75,12 @@ class _Storage:
     async def get_client_info(self) -> Any:
         from mcp.shared.auth import OAuthClientInformationFull
 
+        if self._registered.client_id:
+            secret = self._registered.client_secret or None
+            method = "client_secret_basic" if secret else "none"
+            return OAuthClientInformationFull(
+                client_id=self._registered.client_id, client_secret=secret, token_endpoint_auth_method=method
+            )
         return OAuthClientInformationFull.model_validate(self.stored.client) if self.stored.client else None
 
     async def set_client_info(self, client_info: Any) -> None:
@@ -98,7 +108,7 @@ def auth_for(context: PluginContext, name: str, settings: ServerSettings) -> Any
     async def never() -> Any:
         raise ToolError(f"Nobody signed in to the MCP server {name!r}.")
 
-    storage = _Storage(_path(context, name), settings.url)
+    storage = _Storage(_path(context, name), settings)
     return _provider(settings, storage, refuse, never)
 
 
@@ -123,7 +133,7 @@ async def sign_in(context: PluginContext, name: str, settings: ServerSettings, s
     from hermes_mcp.connection import reason
     from hermes_mcp.endpoint import http_streams
 
-    storage = _Storage(_path(context, name), settings.url)
+    storage = _Storage(_path(context, name), settings)
     storage.stored.tokens = None
     callback = _Callback()
     await callback.listen(storage.stored.port)
@@ -160,6 +170,7 @@ def _provider(settings: ServerSettings, storage: _Storage, redirect: Any, callba
             "client_name": "hermes-host",
             "redirect_uris": [f"http://127.0.0.1:{storage.stored.port or 1}/callback"],
             "token_endpoint_auth_method": "none",
+            "scope": settings.oauth.scope or None,
         }
     )
     provider = OAuthClientProvider(settings.url, metadata, storage, redirect, callback)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -154,8 +155,20 @@ async def test_nothing_is_imported_from_the_sdk_before_a_server_is_used(bench, f
         "asyncio.run(main())\nprint([name for name in ('mcp', 'httpx2', 'anyio', 'pydantic') if name in sys.modules])"
     )
     output = _output(code, str(bench.home)).split("\n")
-    assert output[0] == "7"
+    assert output[0] == "8"
     assert "mcp" not in output[1]
+
+
+async def test_a_server_that_offers_more_is_asked_for_its_list_again(bench, friendly):
+    host = await bench.open(friendly=friendly)
+    server = (await bench.servers(host)).get("friendly")
+    learned = asyncio.Event()
+    tell = server._told
+    server._told = lambda *args: (tell(*args), learned.set() if args[2].tool("grown") else None)
+    assert not (await bench.call(host, "mcp_friendly_grow")).is_error
+    async with asyncio.timeout(10):
+        await learned.wait()
+    assert "mcp_friendly_grown" in [tool.name for tool in (await host.start()).tools()]
 
 
 def _output(code, *arguments):

@@ -5,7 +5,7 @@ import socket
 import sys
 from pathlib import Path
 
-from mcp.server.mcpserver import Image, MCPServer
+from mcp.server.mcpserver import Context, Image, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import ToolAnnotations
 from pydantic import BaseModel
@@ -51,6 +51,14 @@ def picture() -> Image:
 def broken() -> str:
     """Always fails."""
     raise ToolError("the kettle is empty")
+
+
+@server.tool(annotations=READS)
+async def grow(ctx: Context) -> str:
+    """Offer one tool more."""
+    server.add_tool(lambda: "new", name="grown", annotations=READS)
+    await ctx.notify_tools_changed()
+    return "grown"
 
 
 @server.resource("notes://today", mime_type="text/plain")

@@ -114,7 +114,7 @@ def enable(host: Host, names: tuple[str, ...]) -> None:
 def every_record(host: Host) -> list[PluginRecord]:
     """All records, after every kind of contribution was collected, so that nothing is missing in them."""
     for kind in KINDS:
-        getattr(host, "terminal_backends" if kind == "terminals" else kind)
+        host.registry(kind)
     return list(host.plugins.records)
 
 

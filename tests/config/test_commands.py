@@ -148,7 +148,7 @@ def test_a_setting_is_set_shown_and_unset(process: Any, home: Path) -> None:
         ("plugins.disabled", "[a]", ["a"]),
         ("platform_toolsets.cli", "file", ["file"]),
         ("TERMINAL_ENV", "docker", "docker"),
-        ("mcp_servers.x", "{command: y, on: [1]}", {"command": "y", "on": [1]}),
+        ("platforms.x", "{command: y, on: [1]}", {"command": "y", "on": [1]}),
     ],
 )
 def test_what_is_typed_means_what_the_setting_wants(hermes: Any, key: str, typed: str, value: Any) -> None:
@@ -210,7 +210,7 @@ def test_a_secret_setting_goes_to_the_env_file_and_a_placeholder_to_the_config(p
 
 def test_no_command_shows_a_secret(hermes: Any, home: Path) -> None:
     (home / "config.yaml").write_text(
-        f"model: {{api_key: {CANARY}, model: x}}\nmcp_servers: {{a: {{headers: {{Authorization: {CANARY}}}}}}}\n"
+        f"model: {{api_key: {CANARY}, model: x}}\nplatforms: {{a: {{headers: {{Authorization: {CANARY}}}}}}}\n"
         f"auxiliary: {{vision: {{api_key: {CANARY}}}}}\ncompatible: {{providers: {{x: {{api_key: {CANARY}}}}}}}\n",
         encoding="utf-8",
     )
@@ -220,7 +220,7 @@ def test_no_command_shows_a_secret(hermes: Any, home: Path) -> None:
         ["show", "--all", "--json"],
         ["show", "model", "--origins"],
         ["get", "model", "--json"],
-        ["get", "mcp_servers"],
+        ["get", "platforms"],
         ["get", "model.api_key"],
         ["get", "compatible.providers"],
         ["check", "--json"],
@@ -236,10 +236,10 @@ def test_no_command_shows_a_secret(hermes: Any, home: Path) -> None:
 
 def test_check_reports_everything_and_fails_for_errors_only(hermes: Any, home: Path) -> None:
     assert "No problems" in hermes("check").stdout
-    (home / "config.yaml").write_text("agnt: {}\nmcp_servers: {a: {}}\n", encoding="utf-8")
+    (home / "config.yaml").write_text("agnt: {}\nplatforms: {a: {}}\n", encoding="utf-8")
     outcome = hermes("check")
     assert "Did you mean 'agent'?" in outcome.stdout
-    assert "mcp_servers" in outcome.stdout
+    assert "platforms" in outcome.stdout
     (home / "config.yaml").write_text("agent: {max_turns: x, deadline: y}\nlocal: {shell: [1]}\n", encoding="utf-8")
     found = json.loads(hermes("check", "--json", code=1).stdout)
     assert {problem["path"] for problem in found["problems"]} == {"agent.max_turns", "agent.deadline", "local.shell"}

@@ -27,8 +27,7 @@ _TITLES: dict[Target, str] = {"memory": "MEMORY (your personal notes)", "user": 
 _GUIDANCE = """\
 You have a memory that lasts across conversations; what it holds stands in this prompt, as it was when this conversation
 began. Save durable facts with the tool `memory`: what the user prefers or corrects, who they are, how this machine and
-its projects work, lessons that cost effort. Best is what spares the user saying it again. Do not save the progress of a
-task (past conversations can be searched where there is a tool for it), what is easily found again, or secrets;
+its projects work, lessons that cost effort. Do not save the progress of a task, what is easily found again, or secrets;
 procedures belong in skills. Write short statements of fact, not orders. Space is short: merge and
 replace before you add."""
 

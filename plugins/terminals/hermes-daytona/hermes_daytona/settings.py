@@ -31,7 +31,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = "/root"
     block_network: Annotated[bool, Meta(description="No network in the sandbox.")] = False
     hibernate_after: Annotated[
-        float | None, Meta(description="Idle seconds until it is stopped; empty: `terminal.lifetime_seconds`.", ge=0)
+        Annotated[float, Meta(ge=0)] | None,
+        Meta(description="Idle seconds until it is stopped; empty: `terminal.lifetime_seconds`."),
     ] = None
     auto_stop_minutes: Annotated[
         int,

@@ -21,7 +21,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         str, Meta(description="HOME of commands and where they start, absolute in the sandbox.", pattern="^/")
     ] = "/root"
     hibernate_after: Annotated[
-        float | None, Meta(description="Idle seconds until it sleeps; empty: `terminal.lifetime_seconds`.", ge=0)
+        Annotated[float, Meta(ge=0)] | None,
+        Meta(description="Idle seconds until it sleeps; empty: `terminal.lifetime_seconds`."),
     ] = None
     idle_timeout: Annotated[
         int, Meta(description="Idle seconds until Modal itself ends it, should this machine be gone; 0: never.", ge=0)

@@ -24,8 +24,7 @@ async def guidance(context: PluginContext, session: Session) -> str:
     names = [tool.name for tool in tools_of(session, settings, but=_TOOL)]
     imports = f"`from hermes_tools import {', '.join(names)}`" if names else "No tools"
     return (
-        f"In scripts for `{_TOOL}`: {imports}, with the parameters of the tools; each returns the result's text "
-        "(`.json()` reads it as JSON) and raises `ToolError` when it fails. `json_parse`, `shell_quote` and `retry` "
-        "are there too. "
-        f"At most {settings.max_tool_calls} calls and {settings.timeout} s. Scripts run in the shell's directory."
+        f"In scripts for `{_TOOL}`: {imports}, with the tools' parameters; each returns text (`.json()` reads it) or "
+        "raises `ToolError`. `json_parse`, `shell_quote`, `retry` are there too. "
+        f"At most {settings.max_tool_calls} calls and {settings.timeout} s, in the shell's directory."
     )

@@ -25,10 +25,9 @@ def hermes_tools() -> Iterable[ToolSpec]:
     """Offer the toolset `delegation`."""
     yield ToolSpec(
         name="delegate_task",
-        summary="Give tasks to subagents, each with a conversation of its own, so that only their reports come back. "
-        "For work that can be described completely, above all several independent pieces at once (`tasks`). A subagent "
-        "sees nothing of this conversation: put everything it needs into goal and context. Not for what one or two "
-        "calls of your own would do.",
+        summary="Give tasks to subagents; only their reports come back. For work you can describe completely, above all "
+        "independent pieces at once (`tasks`). They see nothing of this conversation: put all they need into goal and "
+        "context.",
         parameters="hermes_delegate.delegation:DelegateArguments",
         target="hermes_delegate.delegation:delegate_task",
         effects=frozenset({"process"}),

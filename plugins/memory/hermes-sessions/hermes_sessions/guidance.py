@@ -10,10 +10,7 @@ if TYPE_CHECKING:
 
 __all__ = ["section"]
 
-_SENTENCE = (
-    "When the user refers to an earlier conversation, or what was said before matters and is not in view, look with "
-    "`session_search` before you ask them to repeat it."
-)
+_SENTENCE = "What was said in earlier conversations, find with `session_search` before you ask the user again."
 
 
 async def section(context: PluginContext, session: Session) -> str:

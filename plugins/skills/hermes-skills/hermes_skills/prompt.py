@@ -32,7 +32,7 @@ Skills are instructions for kinds of work. Before you begin a task, look at this
 skill_view(name) and follow it. If a skill turns out wrong or incomplete, repair it at once with skill_manage patch.
 After hard work that went well, offer to save how it is done as a skill."""
 
-_END = "If none fits, go on without one."
+_END = "If none fits: go on."
 _WIDTHS = (60, 44, 30)
 _NAMED = (10_000, 12, 6, 0)
 """How many names of a category are listed where there is no room for descriptions."""

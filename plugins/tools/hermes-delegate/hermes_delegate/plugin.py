@@ -25,9 +25,9 @@ def hermes_tools() -> Iterable[ToolSpec]:
     """Offer the toolset `delegation`."""
     yield ToolSpec(
         name="delegate_task",
-        summary="Give tasks to subagents; only their reports come back. For work you can describe completely, above all "
-        "independent pieces at once (`tasks`). They see nothing of this conversation: put all they need into goal and "
-        "context.",
+        summary="Give tasks to subagents; only their reports come back. For work you can describe completely, above "
+        "all independent pieces at once (`tasks`). They see nothing of this conversation: put all they need into goal "
+        "and context.",
         parameters="hermes_delegate.delegation:DelegateArguments",
         target="hermes_delegate.delegation:delegate_task",
         effects=frozenset({"process"}),

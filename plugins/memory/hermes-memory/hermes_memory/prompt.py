@@ -25,10 +25,10 @@ _RULE = "═" * 46
 _TITLES: dict[Target, str] = {"memory": "MEMORY (your personal notes)", "user": "USER PROFILE (who the user is)"}
 
 _GUIDANCE = """\
-Your memory across conversations stands in this prompt, as it was when this one began. Save durable facts with the tool
-`memory`: what the user prefers or corrects, who they are, how this machine and its projects work, lessons that cost
-effort. Do not save the progress of a task, what is easily found again, or secrets; procedures belong in skills. Write
-short statements of fact, not orders. Space is short: merge and replace before you add."""
+Your memory across conversations stands in this prompt, as it was when this one began. Save durable facts with the
+tool `memory`: what the user prefers or corrects, who they are, how this machine and its projects work, lessons that
+cost effort. Do not save the progress of a task, what is easily found again, or secrets; procedures belong in skills.
+Write short statements of fact, not orders. Space is short: merge and replace before you add."""
 
 
 def connect(context: PluginContext, spec: MemorySpec) -> FileMemory:

@@ -35,7 +35,11 @@ def mode(request: pytest.FixtureRequest) -> Mode:
 @pytest.fixture
 def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A home directory outside /tmp, which is writable or private."""
-    cache = Path.home() / ".cache"
+    cache = next(
+        folder / ".cache"
+        for folder in (Path.home(), Path("/opt"), Path("/var/lib"))
+        if not folder.is_relative_to("/tmp") and os.access(folder, os.W_OK)
+    )
     cache.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="hermes-local-test-", dir=cache) as name:
         home = Path(name).resolve()

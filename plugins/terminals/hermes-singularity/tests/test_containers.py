@@ -24,12 +24,12 @@ async def test_the_same_session_finds_its_changes_again_and_no_other_one_does(
     backend: SingularityBackend, image: Path
 ) -> None:
     async with backend.open("one", "") as terminal:
-        await run(terminal, "echo changed > /etc/motd; echo new > ~/file")
+        await run(terminal, "echo changed > /etc/motd; echo new > /etc/new")
     async with backend.open("one", "") as terminal:
-        assert (await run(terminal, "cat /etc/motd ~/file")).out == b"changed\nnew\n"
+        assert (await run(terminal, "cat /etc/motd /etc/new")).out == b"changed\nnew\n"
         assert await terminal.read("/etc/motd") == b"changed\n"
     async with backend.open("two", "") as terminal:
-        assert (await run(terminal, "cat /etc/motd; ls ~")).out == b"from the image\n"
+        assert (await run(terminal, "cat /etc/motd; cat /etc/new")).out == b"from the image\n"
     assert (image / "etc" / "motd").read_text(encoding="utf-8") == "from the image\n"
 
 

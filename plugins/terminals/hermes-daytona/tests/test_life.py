@@ -192,8 +192,8 @@ async def test_the_settings_reach_daytona(make_backend: Make, daytona_service: A
     backend = make_backend(
         container_cpu=2.0, container_memory=2048, container_disk=4096, daytona_image="example/image:1"
     )
-    async with backend.open("s", "/work/here") as terminal:
-        assert (await run(terminal, "pwd")).out == b"/work/here\n"
+    async with backend.open("s", "/srv/here") as terminal:
+        assert (await run(terminal, "pwd")).out == b"/srv/here\n"
     (sandbox,) = daytona_service.sandboxes.values()
     assert (sandbox.asked["cpu"], sandbox.asked["memory"], sandbox.asked["disk"]) == (2, 2, 4)
     assert "FROM example/image:1" in sandbox.asked["buildInfo"]["dockerfileContent"]

@@ -208,9 +208,9 @@ async def test_the_settings_reach_modal(make_backend: Make, modal_service: Any) 
     backend = make_backend(
         container_cpu=2.0, container_memory=2048, region=["eu"], modal_image="example/image:1", max_lifetime=600
     )
-    async with backend.open("s", "/work/here") as terminal:
-        assert terminal.directory == "/work/here"
-        assert (await run(terminal, "pwd")).out == b"/work/here\n"
+    async with backend.open("s", "/srv/here") as terminal:
+        assert terminal.directory == "/srv/here"
+        assert (await run(terminal, "pwd")).out == b"/srv/here\n"
     (sandbox,) = modal_service.sandboxes.values()
     definition = sandbox.definition
     assert (definition.resources.milli_cpu, definition.resources.memory_mb) == (2000, 2048)

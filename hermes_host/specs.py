@@ -27,6 +27,7 @@ import msgspec
 __all__ = [
     "API_GROUP",
     "EFFECTS",
+    "Capabilities",
     "CheckSpec",
     "CommandSpec",
     "Effect",
@@ -82,6 +83,23 @@ class SectionSpec(msgspec.Struct, frozen=True, kw_only=True):
     """A `msgspec.Struct` class (see `hermes_host.config`), every field with a default; or another type for msgspec."""
 
 
+class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
+    """What a plugin needs beyond its own two folders (state and cache) and its declared secrets.
+
+    Shown when it is installed, asked for again when an update wants more, and enforced where it runs isolated. A plugin
+    in the host's own process is not confined by it.
+    """
+
+    network: tuple[str, ...] = ()
+    """Hosts it talks to, such as `"api.acme.test"`; `"*"` for any."""
+    read: tuple[str, ...] = ()
+    """Folders it reads; `~`, `$HERMES_HOME` and `$WORKSPACE` (where the conversation works) may begin one."""
+    write: tuple[str, ...] = ()
+    """Folders it writes, which it may then read as well."""
+    programs: tuple[str, ...] = ()
+    """Programs it starts, such as `"git"`; `"*"` for any."""
+
+
 class PluginInfo(msgspec.Struct, frozen=True, kw_only=True):
     """What a plugin says about itself as a whole."""
 
@@ -89,6 +107,7 @@ class PluginInfo(msgspec.Struct, frozen=True, kw_only=True):
     homepage: str = ""
     sections: tuple[SectionSpec, ...] = ()
     secrets: tuple[SecretSpec, ...] = ()
+    capabilities: Capabilities = Capabilities()
 
 
 class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -271,6 +290,8 @@ class CommandSpec(msgspec.Struct, frozen=True, kw_only=True):
     """A command `hermes NAME`. Target: a `click.Command`."""
 
     name: str
+    """One word; or two, such as `"plugins publish"`, to add a subcommand to a group of the host's or another plugin's,
+    which cannot replace one that is there."""
     summary: str
     target: str
     group: str = ""

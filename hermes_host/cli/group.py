@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from click.shell_completion import CompletionItem
 
-__all__ = ["LazyGroup", "hermes"]
+__all__ = ["LazyGroup", "hermes", "with_subcommands"]
 
 _OWN = {spec.name: spec for spec in commands()}
 
@@ -35,15 +35,16 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import a command. Raises `HermesError` when that fails, in one line that names the plugin."""
         if cmd_name in _OWN and not (cmd_name in _EXTENDED and _is_extended(ctx, cmd_name)):
-            return _load(_OWN[cmd_name].target, "the host")
+            command = _load(_OWN[cmd_name].target, "the host")
+            return with_subcommands(ctx, cmd_name, command) if isinstance(command, click.Group) else command
         registry = _application(ctx).host.commands
         try:
             found = registry.get(cmd_name)
         except NotFound:
             if cmd_name in registry.names():
                 raise
-            return None
-        return _load(found.spec.target, f"plugin {found.plugin!r}")
+            return with_subcommands(ctx, cmd_name, None)
+        return with_subcommands(ctx, cmd_name, _load(found.spec.target, f"plugin {found.plugin!r}"))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -80,7 +81,40 @@ class LazyGroup(click.Group):
         from hermes_host.visible import one_line
 
         found = _application(ctx).host.commands
-        yield from sorted((item.name, one_line(item.spec.summary)) for item in found if item.name not in _OWN)
+        summaries = {item.name: item.spec.summary for item in found if " " not in item.name}
+        for item in found:  # of a subcommand whose group nobody brings, the group stands in its place
+            summaries.setdefault(item.name.partition(" ")[0], item.spec.summary)
+        yield from sorted((name, one_line(text)) for name, text in summaries.items() if name not in _OWN)
+
+
+class LazySubcommand(click.Command):
+    """A command of a plugin within a group of the host's or of another plugin: imported when it runs."""
+
+    def __init__(self, name: str, summary: str, target: str, origin: str) -> None:
+        super().__init__(name, help=summary)
+        self._target, self._origin = target, origin
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Import the real one and give its context."""
+        return _load(self._target, self._origin).make_context(info_name, args, parent=parent, **extra)
+
+
+def with_subcommands(ctx: click.Context, name: str, command: click.Command | None) -> click.Command | None:
+    """`command` with what plugins add to it as `CommandSpec(name="NAME CHILD")`; what it has already stays.
+
+    Where there is no such command, a group of those alone, or None.
+    """
+    children = [item for item in _application(ctx).host.commands if item.name.startswith(f"{name} ")]
+    if not children or not isinstance(command, click.Group | None):
+        return command
+    group = command or click.Group(name, help=children[0].spec.summary, no_args_is_help=True)
+    for item in children:
+        child = item.name.partition(" ")[2]
+        if child not in group.commands:
+            group.add_command(LazySubcommand(child, item.spec.summary, item.spec.target, f"plugin {item.plugin!r}"))
+    return group
 
 
 def _application(ctx: click.Context) -> Application:

@@ -48,6 +48,7 @@ CONTRIBUTION_LIMIT = 5.0
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 _COMMAND_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}( [a-z][a-z0-9-]{0,31})?")
 _TOOL_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_NAMES: dict[type[Any], re.Pattern[str]] = {ToolSpec: _TOOL_NAME, CommandSpec: _COMMAND_NAME}
 _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
 
@@ -112,7 +113,7 @@ def fault_of(spec: Any, kind: Kind) -> str:
     """What is wrong with a contributed spec; empty when it can be used."""
     if not isinstance(spec, kind.spec):
         return f"it yielded {type(spec).__name__}, not {kind.spec.__name__}."
-    pattern = {ToolSpec: _TOOL_NAME, CommandSpec: _COMMAND_NAME}.get(type(spec), _NAME)
+    pattern = _NAMES.get(type(spec), _NAME)
     if not isinstance(spec.name, str) or not pattern.fullmatch(spec.name):
         return f"{spec.name!r} cannot be the name of a {kind.word} (it must match {pattern.pattern})."
     target = getattr(spec, "target", None)

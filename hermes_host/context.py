@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from hermes_host.catalogue import Catalogue
     from hermes_host.events import Notice
     from hermes_host.messages import Provenance, ToolResult
-    from hermes_host.protocols import Questioner, Terminal
+    from hermes_host.protocols import Chat, Questioner, Terminal
     from hermes_host.terminals import Shell, Terminals
 
 __all__ = ["PluginContext", "Services", "SessionContext", "ToolContext", "private_directory"]
@@ -191,12 +191,15 @@ class SessionContext:
         record_state: Callable[[str, dict[str, Any]], None] | None = None,
         recorded_state: Mapping[str, dict[str, Any]] | None = None,
         announce: Callable[[Notice], None] | None = None,
+        chat: Chat | None = None,
     ) -> None:
         self.id = session_id
         self.directory = directory or os.getcwd()
         """Where its commands and file tools start, as a path on the terminal backend."""
         self.source = source
         """The surface: `cli`, `cron`, a chat platform …"""
+        self.chat = chat
+        """Where it is held and with whom, when that is a chat; it may change with the speaker from turn to turn."""
         self.terminal = terminal
         """The terminal backend of this conversation; empty for the one that is configured."""
         self.memory: dict[str, Any] = {}

@@ -152,3 +152,11 @@ class InvalidResponse(ProviderError):
 
 class ContentRefused(ProviderError):
     """The vendor's content filter stopped the request or the answer."""
+
+
+class DeliveryRefused(HermesError):
+    """A message cannot be delivered there, now or later: no such chat, no right to write, too large."""
+
+
+class DeliveryUncertain(HermesError):
+    """Whether a message arrived is not known: the connection broke after it was sent."""

@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from hermes_host.messages import ToolCall
     from hermes_host.protocols import Assessment
     from hermes_host.specs import (
+        AdapterSpec,
         CheckSpec,
         CommandSpec,
+        DaemonSpec,
         FrontendSpec,
         HookSpec,
         MemorySpec,
@@ -283,6 +285,33 @@ def hermes_frontends() -> Iterable[FrontendSpec]:
 
 
 @hookspec
+def hermes_adapters() -> Iterable[AdapterSpec]:
+    """Yield places where people write from outside, such as chat platforms.
+
+    Example::
+
+        @hookimpl
+        def hermes_adapters():
+            yield AdapterSpec(name="acme", summary="ACME's chat", target="hermes_acme.adapter:connect",
+                              features=frozenset({"edit", "typing"}))
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def hermes_daemons() -> Iterable[DaemonSpec]:
+    """Yield what runs as long as the gateway does, such as a server.
+
+    Example::
+
+        @hookimpl
+        def hermes_daemons():
+            yield DaemonSpec(name="tides", summary="Watches the tides", target="hermes_tides.watch:connect")
+    """
+    raise NotImplementedError
+
+
+@hookspec
 def hermes_checks() -> Iterable[CheckSpec]:
     """Yield checks that `hermes doctor` runs.
 
@@ -326,7 +355,8 @@ def hermes_session_started(session: SessionContext) -> None:
 
 @hookspec
 def hermes_session_ended(session: SessionContext, reason: str) -> None:
-    """A conversation was left: `reason` is `exit`, `new_session`, `resumed_other` or another word of a front end.
+    """A conversation was left: `reason` is `exit`, `new_session`, `resumed_other`, `parked` (put aside
+    between two messages, to go on soon) or another word of a front end.
 
     What a plugin holds for the session is released here. May be `async`.
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from hermes_host.agent.session import Session
     from hermes_host.messages import Message
     from hermes_host.model_calls import ModelCalls
-    from hermes_host.protocols import Approver, Questioner, SessionStore, SessionWriter
+    from hermes_host.protocols import Approver, Chat, Questioner, SessionStore, SessionWriter
     from hermes_host.specs import (
         Effect,
         ProviderSpec,
@@ -139,6 +139,7 @@ class Host(Catalogue):
         max_turns: int = 0,
         terminal: str = "",
         behind: str = "",
+        chat: Chat | None = None,
     ) -> Session:
         """Begin a conversation.
 
@@ -147,7 +148,7 @@ class Host(Catalogue):
         `messages` are the conversation's past; `system` stands in place of the assembled system prompt. `memory` says
         whether memories are read and told of it, only read, or left out; `max_turns` replaces `agent.max_turns`;
         `terminal` names a terminal backend; `behind` is the live session this one works for: its approver, questioner
-        and consents count here, and interrupting or steering it reaches this one.
+        and consents count here, and interrupting or steering it reaches this one. `chat` is where it is held.
         """
         from hermes_host.agent.history import past
 
@@ -184,6 +185,7 @@ class Host(Catalogue):
             max_turns=max_turns,
             terminal=terminal,
             behind=leader,
+            chat=chat,
         )
 
     async def resume(
@@ -197,6 +199,7 @@ class Host(Catalogue):
         questioner: Questioner | None = None,
         yolo: bool = False,
         memory: MemoryUse = "full",
+        chat: Chat | None = None,
     ) -> Session:
         """Go on with a conversation, by id, unique prefix of an id, or title. Raises `NotFound`, `SessionError`.
 
@@ -220,6 +223,7 @@ class Host(Catalogue):
             questioner=questioner,
             yolo=yolo,
             memory=memory,
+            chat=chat,
         )
 
     def start_directory(self, directory: str = "") -> str:

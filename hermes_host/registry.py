@@ -15,8 +15,10 @@ from hermes_host.errors import NotFound
 from hermes_host.plugins import PluginRecord, describe, run_guarded
 from hermes_host.specs import (
     EFFECTS,
+    AdapterSpec,
     CheckSpec,
     CommandSpec,
+    DaemonSpec,
     FrontendSpec,
     MemorySpec,
     MiddlewareSpec,
@@ -77,6 +79,8 @@ KINDS: dict[str, Kind] = {
     "commands": Kind("hermes_commands", CommandSpec, "command"),
     "slash_commands": Kind("hermes_slash_commands", SlashCommandSpec, "slash command"),
     "frontends": Kind("hermes_frontends", FrontendSpec, "front end"),
+    "adapters": Kind("hermes_adapters", AdapterSpec, "adapter"),
+    "daemons": Kind("hermes_daemons", DaemonSpec, "daemon"),
     "checks": Kind("hermes_checks", CheckSpec, "check"),
 }
 """The one table of what exists. Adding a kind is a row here, a hook and a spec; plugins add theirs to their host's

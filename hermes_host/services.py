@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from hermes_host.agent.session import Session
     from hermes_host.context import SessionContext
-    from hermes_host.messages import Message
-    from hermes_host.protocols import ApprovalCase, Assessment, Decision, ModelSettings
+    from hermes_host.messages import Media, Message
+    from hermes_host.protocols import Address, ApprovalCase, Assessment, Chat, Decision, ModelSettings
     from hermes_host.specs import SlashCommandSpec
 
 __all__ = [
@@ -30,11 +30,16 @@ __all__ = [
     "Catalog",
     "Conversations",
     "Credentials",
+    "Delivery",
     "ModelCall",
     "ModelFacts",
+    "Outbox",
     "PromptExpander",
     "SlashCommands",
+    "SpeechToText",
     "Spending",
+    "TextToSpeech",
+    "Transcript",
     "Workspaces",
 ]
 
@@ -62,6 +67,7 @@ class Conversations(Protocol):
         max_turns: int = 0,
         terminal: str = "",
         behind: str = "",
+        chat: Chat | None = None,
     ) -> Session:
         """Begin a conversation of a plugin's own; whoever begins it closes it. See `Host.start`.
 
@@ -69,7 +75,7 @@ class Conversations(Protocol):
         are read and told of it, only read, or left out; `max_turns` replaces `agent.max_turns`; `terminal` names a
         terminal backend. `behind` is the id of a live session for which this one works: whoever can be asked there is
         asked here, what is remembered for it counts here, and interrupting or steering it reaches this one. Without it
-        nobody can be asked.
+        nobody can be asked. `chat` is where it is held and with whom.
         """
         ...
 
@@ -194,6 +200,69 @@ class PromptExpander(Protocol):
         Its own parts come first and are unchanged. Raises `HermesError` to refuse the message: nothing is then stored
         or sent.
         """
+        ...
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a message for the outbox."""
+
+    id: int
+    state: Literal["pending", "sending", "sent", "failed", "unknown", "dropped"]
+    """`unknown`: it may have arrived, and the platform cannot tell."""
+    address: str
+    error: str = ""
+    messages: tuple[str, ...] = ()
+    """The platform's ids, once it is sent."""
+
+
+class Outbox(Protocol):
+    """Sending messages to people, from anywhere: what was taken is on disk and is delivered even after a restart."""
+
+    async def resolve(self, target: str) -> Address:
+        """The place meant by `target`: an address (`platform:chat`), `platform:#name` or `platform:name` for a known
+        chat by its name, or a platform alone for its home. Raises `NotFound`, naming near ones, or for a name that two
+        chats have; never falls back to another place."""
+        ...
+
+    async def send(
+        self, to: Address | str, text: str, *, media: Sequence[Media] = (), key: str = "", source: str = ""
+    ) -> Sequence[int]:
+        """Take a message (Markdown of any length) for delivery; gives the ids of the messages it becomes.
+
+        The same `key` again takes nothing and gives the ids of the first time. `source` says what sends it, such as a
+        job's name. Raises `NotFound` for a place or a platform there is not, `DeliveryRefused` for what cannot be sent.
+        """
+        ...
+
+    async def wait(self, ids: Sequence[int], *, timeout: float = 30.0) -> Sequence[Delivery]:
+        """How these messages fare: as soon as none of them is on its way, or after `timeout` seconds."""
+        ...
+
+
+class Transcript(msgspec.Struct, frozen=True, kw_only=True):
+    """Spoken words as text."""
+
+    text: str
+    language: str = ""
+    source: str = ""
+    """What wrote it down, such as a provider's name."""
+
+
+class SpeechToText(Protocol):
+    """Turns recorded speech into text."""
+
+    async def transcribe(self, audio: Media, *, language: str = "") -> Transcript:
+        """The words of a recording. Raises `NotFound` where nothing is set up for it, with the remedy; `ProviderError`,
+        `BadRequest`."""
+        ...
+
+
+class TextToSpeech(Protocol):
+    """Reads text aloud."""
+
+    async def speak(self, text: str, *, voice: str = "", formats: Sequence[str] = ("audio/ogg",)) -> Media:
+        """A recording of the text (its Markdown left out), in the first of `formats` (MIME types) that can be had, else
+        in another. Raises `NotFound` where nothing is set up for it, `ProviderError`."""
         ...
 
 

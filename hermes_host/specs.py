@@ -27,9 +27,11 @@ import msgspec
 __all__ = [
     "API_GROUP",
     "EFFECTS",
+    "AdapterSpec",
     "Capabilities",
     "CheckSpec",
     "CommandSpec",
+    "DaemonSpec",
     "Effect",
     "FrontendSpec",
     "HookSpec",
@@ -335,6 +337,43 @@ class CheckSpec(msgspec.Struct, frozen=True, kw_only=True):
     priority: int = 0
 
 
+class AdapterSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """A place where people write from outside. Target: `(context: PluginContext, spec: AdapterSpec) -> Adapter`.
+
+    It runs in the gateway once it is configured; its name is the platform in addresses, sessions and settings.
+    """
+
+    name: str
+    summary: str
+    target: str
+    features: frozenset[str] = frozenset()
+    """Of: `edit`, `delete`, `typing`, `threads`, `buttons`, `media_in`, `media_out`, `voice`, `commands`, `deduplicate`
+    (`Outbound.key` is honoured), `external` (nobody writes there: updates are authenticated by the adapter itself and
+    count as the outside world's words)."""
+    configured: str = ""
+    """Target `(context: PluginContext) -> str`: empty when it can run, else what is missing; without it, it can."""
+    environment: str = ""
+    """The beginning of environment variables about who may talk, such as `ACME` for `ACME_ALLOWED_USERS`."""
+    hint: str = ""
+    """What the agent should know about writing there, in a sentence or two."""
+    secrets: tuple[str, ...] = ()
+    """What must be set for it, in the order a person is asked."""
+    url: str = ""
+    """Where a person gets an account for the agent."""
+    priority: int = 0
+
+
+class DaemonSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that runs as long as the gateway does. Target: `(context: PluginContext, spec) -> Daemon`."""
+
+    name: str
+    summary: str
+    target: str
+    configured: str = ""
+    """As for `AdapterSpec`."""
+    priority: int = 0
+
+
 class FrontendSpec(msgspec.Struct, frozen=True, kw_only=True):
     """A conversation surface. Target: `async (host: Host, options: FrontendOptions) -> int` (the exit code).
 
@@ -365,5 +404,7 @@ Spec = (
     | MiddlewareSpec
     | CheckSpec
     | FrontendSpec
+    | AdapterSpec
+    | DaemonSpec
 )
 """Anything a contribution hook may yield, `PluginInfo` apart."""

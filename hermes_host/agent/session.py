@@ -25,6 +25,7 @@ from hermes_host.events import Notice
 from hermes_host.messages import Message, user_message
 from hermes_host.protocols import (
     Approver,
+    Chat,
     Exchange,
     ModelRequest,
     ModelSettings,
@@ -75,6 +76,7 @@ class Session:
         max_turns: int = 0,
         terminal: str = "",
         behind: Session | None = None,
+        chat: Chat | None = None,
     ) -> None:
         self.host = host
         self._writer = writer
@@ -91,6 +93,7 @@ class Session:
             record_state=self._record_state,
             recorded_state=recorded_state(records),
             announce=self.announce,
+            chat=chat,
         )
         self.memories = Memories(host, self.context, memory)
         self._max_turns = max_turns
@@ -405,14 +408,17 @@ class Session:
         return self._writer.rename(title)
 
     async def close(self, reason: str = "exit") -> None:
-        """Leave the conversation: stop what runs, release what it holds. It can be resumed. May be called twice."""
+        """Leave the conversation: stop what runs, release what it holds. It can be resumed. May be called twice.
+
+        With the reason `parked` it is only put aside: memories are not asked to keep anything of it.
+        """
         if self._closed:
             return
         self._closed = True
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task}, timeout=INTERRUPT_LIMIT)
-        if any(message.role == "user" for message in self._messages):
+        if reason != "parked" and any(message.role == "user" for message in self._messages):
             await self.flush(tuple(self._messages), "exit" if reason == "exit" else "reset")
         await self.memories.aclose()
         await notify(self.host.plugins, "hermes_session_ended", session=self.context, reason=reason)

@@ -3,11 +3,11 @@
 Kits, one class for each contract; subclass it, give its fixtures, and pytest runs its tests:
 
 - `PluginContract` for every plugin, `ProviderContract`, `TerminalContract`, `SessionStoreContract`, `MemoryContract`,
-  `SkillSourceContract`.
+  `SkillSourceContract`, `AdapterContract`.
 
 Fakes, each of which passes its own contract: `ScriptedProvider`, `FakeTerminalBackend`; `ScriptedApprover` and
 `ScriptedQuestioner` stand in for people; `StandInHost` is a host with a home of its own and only the plugins it is
-given; `ModelServer` is a model vendor over real HTTP.
+given; `ModelServer` is a model vendor over real HTTP, `Platform` a chat platform over a real socket.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hermes_host.testing.adapters import AdapterContract, PlatformDriver, ScriptedInbox
     from hermes_host.testing.contract import Contract
     from hermes_host.testing.hosts import ScriptedApprover, ScriptedQuestioner, StandInHost, events_of, finished
     from hermes_host.testing.memories import MemoryContract
     from hermes_host.testing.model_server import ModelServer
+    from hermes_host.testing.platform import Platform, PlatformAdapter
     from hermes_host.testing.plugins import PluginContract
     from hermes_host.testing.providers import ProviderContract, ScriptedProvider
     from hermes_host.testing.session_stores import SessionStoreContract
@@ -27,13 +29,18 @@ if TYPE_CHECKING:
     from hermes_host.testing.terminals import FakeTerminalBackend, TerminalContract
 
 __all__ = [
+    "AdapterContract",
     "Contract",
     "FakeTerminalBackend",
     "MemoryContract",
     "ModelServer",
+    "Platform",
+    "PlatformAdapter",
+    "PlatformDriver",
     "PluginContract",
     "ProviderContract",
     "ScriptedApprover",
+    "ScriptedInbox",
     "ScriptedProvider",
     "ScriptedQuestioner",
     "SessionStoreContract",
@@ -45,13 +52,18 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AdapterContract": "adapters",
     "Contract": "contract",
     "FakeTerminalBackend": "terminals",
     "MemoryContract": "memories",
     "ModelServer": "model_server",
+    "Platform": "platform",
+    "PlatformAdapter": "platform",
+    "PlatformDriver": "adapters",
     "PluginContract": "plugins",
     "ProviderContract": "providers",
     "ScriptedApprover": "hosts",
+    "ScriptedInbox": "adapters",
     "ScriptedProvider": "providers",
     "ScriptedQuestioner": "hosts",
     "SessionStoreContract": "session_stores",

@@ -157,6 +157,7 @@ class Catalogue:
             only=self._only,
             blocked=lambda: (*self._block, *self.config.section("plugins").disabled),
             strict=self.environ.get("HERMES_STRICT") == "1",
+            lock=self.home / "plugins.lock",
         )
         if self.environ.get("HERMES_TRACE_PLUGINS") == "1":
             plugins.trace()

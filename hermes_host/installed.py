@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from hermes_host.specs import Capabilities
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
@@ -134,15 +136,15 @@ class Installed:
     def exceeding(self, record: PluginRecord) -> str:
         """After it is imported: what the plugin asks for that nobody agreed to, in words; empty where all is well."""
         entry = self._applying(record.name)
-        if entry is None or record.info is None:
+        if entry is None or record.state != "loaded":
             return ""
-        info = record.info
+        wanted = record.info.capabilities if record.info is not None else Capabilities()
         asked = Agreed(
-            network=info.capabilities.network,
-            read=info.capabilities.read,
-            write=info.capabilities.write,
-            programs=info.capabilities.programs,
-            secrets=tuple(secret.name for secret in info.secrets),
+            network=wanted.network,
+            read=wanted.read,
+            write=wanted.write,
+            programs=wanted.programs,
+            secrets=tuple(secret.name for secret in record.info.secrets) if record.info is not None else (),
             hooks=record.hooks,
         )
         return missing_agreement(entry.capabilities, asked)

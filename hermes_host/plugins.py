@@ -13,6 +13,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
+from operator import attrgetter
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -26,6 +28,9 @@ from hermes_host.specs import API_GROUP, HookSpec, PluginInfo
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from importlib.metadata import EntryPoint
+    from pathlib import Path
+
+    from hermes_host.installed import Installed
 
 __all__ = ["Implementation", "PluginProblem", "PluginRecord", "Plugins", "import_foreign", "run_guarded"]
 
@@ -208,14 +213,18 @@ class Plugins:
         blocked: Callable[[], Iterable[str]] = tuple,
         strict: bool = False,
         time_limit: float | None = None,
+        lock: Path | None = None,
     ) -> None:
         """`builtin` maps names to modules of the host itself; `only` limits the others to these names (an empty
-        sequence: none); `blocked` gives names to leave out, asked once; `strict` re-raises the first error."""
+        sequence: none); `blocked` gives names to leave out, asked once; `strict` re-raises the first error; `lock` is
+        where what was agreed to at install is written down."""
         self._builtin = dict(builtin or {})
         self._only = None if only is None else frozenset(only)
         self._blocked = blocked
         self._strict = strict
         self._limit = TIME_LIMIT if time_limit is None else time_limit
+        self._lock = lock
+        self._installed: Installed | None = None
         self._manager = _HookManager("hermes")
         self._manager.add_hookspecs(hookspecs)
         self._records: dict[str, PluginRecord] = {}
@@ -290,8 +299,10 @@ class Plugins:
         if self._only is None or self._only:
             self._discover()
         self._apply_selection()
+        if self._installed is not None:
+            self._installed.refuse(list(self._records.values()))
         wanted = [record for record in self._records.values() if record.state == "loaded"]
-        outcomes = run_guarded([_importer(record.module) for record in wanted], self._limit)
+        outcomes = run_guarded([partial(import_foreign, record.module) for record in wanted], self._limit)
         for record, outcome in zip(wanted, outcomes, strict=True):
             record.import_ms = outcome.seconds * 1000
             if self._accept(record, outcome, "import"):
@@ -300,13 +311,23 @@ class Plugins:
         for record in wanted:
             self._check_hooks(record)
         self._read_info()
+        for record in wanted:
+            if self._installed is not None and (more := self._installed.exceeding(record)):
+                message = f"it asks for what nobody agreed to: {more}."
+                self.quarantine(record, "plugins.lock", message, f"See `hermes plugins accept {record.name}`.")
 
     def _discover(self) -> None:
         from importlib.metadata import entry_points
 
+        if self._lock is not None and self._lock.exists():
+            from hermes_host.installed import Installed
+
+            self._installed = Installed(self._lock)
         points = entry_points()
         groups = [group for group in points.groups if group.startswith("hermes.v")]
-        for point in sorted((point for group in groups for point in points.select(group=group)), key=_entry_key):
+        for point in sorted(
+            (point for group in groups for point in points.select(group=group)), key=attrgetter("name", "value")
+        ):
             self._add_entry(point)
 
     def _add_entry(self, point: EntryPoint) -> None:
@@ -315,10 +336,12 @@ class Plugins:
         earlier = self._records.get(point.name)
         if earlier is not None and (earlier.module, earlier.distribution) == (record.module, record.distribution):
             return  # the same distribution seen twice on the path
-        if earlier is not None:
+        owner = self._installed.owner(point.name) if self._installed is not None else ""
+        rival = owner if earlier is None else earlier.distribution or "the host"
+        if rival not in ("", distribution) or earlier is not None:
             record.state = "failed"
             record.name = f"{point.name} ({distribution})"
-            remedy = f"Uninstall one of {earlier.distribution or 'the host'} and {distribution}."
+            remedy = f"Uninstall one of {rival} and {distribution}."
             record.add_problem("entry point", f"there is another plugin named {point.name!r};", remedy)
         elif point.group != API_GROUP:
             record.state = "unsupported"
@@ -399,7 +422,7 @@ class Plugins:
     def _read_info(self, only: PluginRecord | None = None) -> None:
         found = self.implementations("hermes_plugin_info")
         implementations = [impl for impl in found if only is None or impl.record is only]
-        outcomes = run_guarded([_caller(impl) for impl in implementations], self._limit)
+        outcomes = run_guarded([partial(impl.call, {}) for impl in implementations], self._limit)
         for impl, outcome in zip(implementations, outcomes, strict=True):
             if not self._accept(impl.record, outcome, "hermes_plugin_info"):
                 continue
@@ -418,18 +441,6 @@ def _origin(point: EntryPoint) -> tuple[str, str]:
     text = (point.dist.read_text("METADATA") or point.dist.read_text("PKG-INFO") or "") if point.dist else ""
     head = dict(line.split(": ", 1) for line in text.partition("\n\n")[0].splitlines() if ": " in line)
     return head.get("Name", "?"), head.get("Version", "?")
-
-
-def _entry_key(point: EntryPoint) -> tuple[str, str]:
-    return (point.name, point.value)
-
-
-def _importer(module: str) -> Callable[[], Any]:
-    return lambda: import_foreign(module)
-
-
-def _caller(impl: Implementation) -> Callable[[], Any]:
-    return lambda: impl.call({})
 
 
 def _lister(impl: Implementation) -> Callable[[], Any]:

@@ -121,7 +121,7 @@ def _module_page(title: str, path: str, heading: Callable[[str], str] = lambda n
     return "\n\n".join(block for block in blocks if block)
 
 
-CONTRACTS = ("models", "tools", "terminals", "sessions", "memory", "secrets", "checks")
+CONTRACTS = ("models", "tools", "terminals", "sessions", "memory", "secrets", "gateway", "checks")
 
 
 def _contracts_page() -> str:

@@ -1,0 +1,234 @@
+"""The file `gateway.db`: what came in, what is being worked on, and what goes out, in one transactional store.
+
+Everything the gateway promises hangs on this file: an update is admitted once (`updates` has a unique key), a turn is
+worked on by one holder (`turns` has a lease and a fence), and an answer is put into `outbox` in the same transaction
+that ends its turn. The journal is a write-ahead log. `synchronous` is FULL: what a platform was told to forget must
+survive a power cut too; many updates share one commit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+from typing import TYPE_CHECKING
+
+from hermes_host.context import private_directory
+from hermes_host.errors import SessionError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["VERSION", "Database"]
+
+VERSION = 1
+
+_BUSY_SECONDS = 10.0
+
+SCHEMA = """
+CREATE TABLE updates (
+    id INTEGER PRIMARY KEY,
+    platform TEXT NOT NULL,
+    account TEXT NOT NULL,
+    update_id TEXT NOT NULL,
+    conversation TEXT NOT NULL,
+    body BLOB NOT NULL,                       -- an Inbound as JSON
+    admitted REAL NOT NULL,
+    state TEXT NOT NULL,                      -- waiting, claimed, done, refused
+    turn INTEGER REFERENCES turns(id),
+    UNIQUE (platform, account, update_id)
+);
+CREATE INDEX updates_waiting ON updates (conversation, id) WHERE state IN ('waiting', 'claimed');
+
+CREATE TABLE conversations (
+    key TEXT PRIMARY KEY,
+    address TEXT NOT NULL,                    -- where its answers go
+    session TEXT NOT NULL DEFAULT '',         -- the session it goes on with; empty: the next message begins one
+    began REAL NOT NULL,
+    used REAL NOT NULL,
+    data BLOB NOT NULL DEFAULT '{}'           -- settings of this conversation, as JSON
+);
+CREATE INDEX conversations_used ON conversations (used);
+
+CREATE TABLE turns (
+    id INTEGER PRIMARY KEY,
+    conversation TEXT NOT NULL,
+    session TEXT NOT NULL,
+    state TEXT NOT NULL,                      -- running, finished, failed, quarantined
+    fence INTEGER NOT NULL,                   -- grows with every claim; writes with an older one are refused
+    holder TEXT NOT NULL,
+    lease REAL NOT NULL,                      -- until when, in seconds since the epoch
+    resumes INTEGER NOT NULL DEFAULT 0,
+    began REAL NOT NULL,
+    ended REAL
+);
+CREATE INDEX turns_running ON turns (state) WHERE state = 'running';
+
+CREATE TABLE outbox (
+    id INTEGER PRIMARY KEY,
+    key TEXT NOT NULL,
+    part INTEGER NOT NULL,                    -- the place of this message among those of one key
+    address TEXT NOT NULL,
+    body BLOB NOT NULL,                       -- an Outbound as JSON
+    edits TEXT NOT NULL DEFAULT '',           -- a Receipt as JSON: the message this one takes the place of
+    state TEXT NOT NULL,                      -- pending, sending, sent, failed, unknown, dropped
+    attempts INTEGER NOT NULL DEFAULT 0,
+    due REAL NOT NULL,
+    created REAL NOT NULL,
+    source TEXT NOT NULL DEFAULT '',
+    turn INTEGER,
+    receipt TEXT NOT NULL DEFAULT '',         -- a Receipt as JSON
+    error TEXT NOT NULL DEFAULT '',
+    UNIQUE (key, part)
+);
+CREATE INDEX outbox_open ON outbox (address, id) WHERE state IN ('pending', 'sending');
+
+CREATE TABLE people (
+    platform TEXT NOT NULL,
+    user TEXT NOT NULL,                       -- the platform's id
+    person TEXT NOT NULL,                     -- the same for linked accounts
+    role TEXT NOT NULL,                       -- owner, member, guest
+    name TEXT NOT NULL DEFAULT '',
+    since REAL NOT NULL,
+    PRIMARY KEY (platform, user)
+);
+
+CREATE TABLE pairing (
+    platform TEXT NOT NULL,
+    user TEXT NOT NULL,
+    name TEXT NOT NULL,
+    code BLOB NOT NULL,                       -- a salted hash
+    salt BLOB NOT NULL,
+    address TEXT NOT NULL,
+    made REAL NOT NULL,
+    purpose TEXT NOT NULL DEFAULT 'pair',     -- pair, link
+    PRIMARY KEY (platform, user, purpose)
+);
+
+CREATE TABLE attempts (                       -- what is limited: codes asked for, wrong codes, notices
+    what TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    time REAL NOT NULL
+);
+CREATE INDEX attempts_of ON attempts (what, subject, time);
+
+CREATE TABLE places (
+    address TEXT PRIMARY KEY,
+    platform TEXT NOT NULL,
+    name TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    seen REAL NOT NULL
+);
+
+CREATE TABLE homes (
+    platform TEXT PRIMARY KEY,
+    address TEXT NOT NULL
+);
+
+CREATE TABLE words (                          -- what adapters keep across restarts
+    platform TEXT NOT NULL,
+    name TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (platform, name)
+);
+"""
+
+MIGRATIONS: dict[int, str] = {}
+"""From a version to the next: the statements."""
+
+
+class Database:
+    """One connection to `gateway.db`. Safe to use from several threads, one at a time."""
+
+    def __init__(self, home: Path) -> None:
+        self.path = home / "gateway.db"
+        self._home = home
+        self._lock = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Write: all of it or nothing, on disk when the block is left. Within another it is a part of that one.
+
+        Raises `SessionError` when the disk refuses, or the file is not one of ours.
+        """
+        with self._lock:
+            connection = self._open()
+            if connection.in_transaction:
+                yield connection
+                return
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield connection
+                except BaseException:
+                    connection.rollback()
+                    raise
+                connection.commit()
+            except sqlite3.Error as error:
+                if connection.in_transaction:
+                    connection.rollback()
+                raise SessionError(f"{self.path} cannot be written: {error}", remedy=_remedy(error)) from error
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Read. Raises `SessionError`."""
+        with self._lock:
+            try:
+                yield self._open()
+            except sqlite3.Error as error:
+                raise SessionError(f"{self.path} cannot be read: {error}", remedy=_remedy(error)) from error
+
+    def close(self) -> None:
+        """Release it. May be called twice; used again, it is opened again."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            private_directory(self._home)
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+            connection = sqlite3.connect(
+                self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            _bring_up(connection, self.path)
+            self._connection = connection
+        return self._connection
+
+
+def _bring_up(connection: sqlite3.Connection, path: Path) -> None:
+    """Make the tables, or bring them to this version."""
+    connection.execute("BEGIN IMMEDIATE")
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > VERSION:
+        connection.rollback()
+        raise SessionError(f"{path} was written by a newer hermes-gateway.", remedy="Upgrade hermes-gateway.")
+    for statement in _statements(SCHEMA if version == 0 else "".join(MIGRATIONS[v] for v in range(version, VERSION))):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+    connection.commit()
+
+
+def _statements(script: str) -> Iterator[str]:
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+def _remedy(error: sqlite3.Error) -> str:
+    text = str(error)
+    if "full" in text:
+        return "Make room on the disk; nothing was lost that was taken."
+    if "malformed" in text or "not a database" in text:
+        return "Move the file away and start again; what had not been answered is in it."
+    return ""

@@ -325,9 +325,8 @@ class Plugins:
             self._installed = Installed(self._lock)
         points = entry_points()
         groups = [group for group in points.groups if group.startswith("hermes.v")]
-        for point in sorted(
-            (point for group in groups for point in points.select(group=group)), key=attrgetter("name", "value")
-        ):
+        found = [point for group in groups for point in points.select(group=group)]
+        for point in sorted(found, key=attrgetter("name", "value")):
             self._add_entry(point)
 
     def _add_entry(self, point: EntryPoint) -> None:

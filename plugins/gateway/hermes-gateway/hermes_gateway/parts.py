@@ -63,8 +63,11 @@ class Deliveries(Protocol):
         turn: int | None = None,
         silent: bool = False,
     ) -> Sequence[int]:
-        """Put a message of any length into the outbox, within the caller's transaction; gives the ids of the messages it
-        becomes. A `key` that is there already takes nothing. `instead_of` is edited into the first of them."""
+        """Put a message of any length into the outbox, within the caller's transaction.
+
+        Gives the ids of the messages it becomes. A `key` that is there already takes nothing and gives those of the
+        first time. `instead_of` is edited into the first of them.
+        """
         ...
 
     def wake(self) -> None:

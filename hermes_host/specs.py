@@ -185,8 +185,9 @@ class TerminalSpec(msgspec.Struct, frozen=True, kw_only=True):
     summary: str
     target: str
     features: frozenset[str] = frozenset()
-    """Of: `files`, `pty`, `background`, `hibernate`, `network`, `reap` (it can clean up after killed processes) and
-    `local` (its files are those of the machine the host runs on)."""
+    """Of: `files`, `pty`, `background`, `detached` (background jobs can outlive this process, see `DetachingTerminal`),
+    `hibernate`, `network`, `reap` (it can clean up after killed processes) and `local` (its files are those of the
+    machine the host runs on)."""
     priority: int = 0
 
 

@@ -36,7 +36,15 @@ from hermes_host.protocols.models import (
 )
 from hermes_host.protocols.secrets import SecretStore
 from hermes_host.protocols.sessions import SessionStore, SessionWriter
-from hermes_host.protocols.terminals import Command, Exited, FileInfo, Output, Terminal, TerminalBackend
+from hermes_host.protocols.terminals import (
+    Command,
+    DetachingTerminal,
+    Exited,
+    FileInfo,
+    Output,
+    Terminal,
+    TerminalBackend,
+)
 from hermes_host.protocols.tools import (
     ApprovalCase,
     ApprovalChoice,
@@ -68,6 +76,7 @@ __all__ = [
     "CommandEntry",
     "Daemon",
     "Decision",
+    "DetachingTerminal",
     "Exchange",
     "Exited",
     "FileInfo",

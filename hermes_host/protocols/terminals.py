@@ -10,7 +10,7 @@ import msgspec
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
-__all__ = ["Command", "Exited", "FileInfo", "Output", "Terminal", "TerminalBackend"]
+__all__ = ["Command", "DetachingTerminal", "Exited", "FileInfo", "Output", "Terminal", "TerminalBackend"]
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +28,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds; at the end the whole process tree is killed."""
     pty: bool = False
     """Run in a pseudo-terminal: standard output and standard error come as one."""
+    detached: bool = False
+    """Only for a terminal that `detaches`: what it leaves in the background outlives the terminal and this process."""
 
 
 class Output(msgspec.Struct, frozen=True, gc=False):
@@ -118,10 +120,22 @@ class Terminal(Protocol):
 
 
 @runtime_checkable
+class DetachingTerminal(Protocol):
+    """What a `Terminal` of a backend with the feature `detached` has besides."""
+
+    @property
+    def detaches(self) -> bool:
+        """Whether what `detached` commands leave behind runs on until it ends, also after `SIGKILL` to this process,
+        and is there when the same key is opened again. It may depend on the settings."""
+        ...
+
+
+@runtime_checkable
 class TerminalBackend(Protocol):
     """Makes terminals. `key` names the session; the same key finds the same files again where the backend persists.
 
-    The context manager is entered and left in one and the same task; leaving it leaves no process behind.
+    The context manager is entered and left in one and the same task; leaving it leaves no process behind but those of
+    detached commands.
     """
 
     def open(self, key: str, directory: str) -> AbstractAsyncContextManager[Terminal]:

@@ -6,10 +6,10 @@ import asyncio
 import time
 from contextlib import aclosing
 from secrets import token_hex
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from hermes_host.errors import NotFound, ToolError
-from hermes_host.protocols import Command, Exited, Terminal
+from hermes_host.protocols import Command, DetachingTerminal, Exited, Terminal
 from hermes_host.terminals.record import Record
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hermes_host.terminals.output import Redacting
+    from hermes_host.terminals.remote.jobs import Notes
     from hermes_host.terminals.state import Frames, ShellState
 
 __all__ = ["Job", "Jobs"]
@@ -26,7 +27,11 @@ _RUNNING = 64
 
 
 class Jobs:
-    """The background processes of one session: at most 64 running, and the 64 that ended last."""
+    """The background processes of one session: at most 64 running, and the 64 that ended last.
+
+    With `notes`, and on a terminal that `detaches`, they outlive this process: `find` finds them again, and `close` lets
+    them run. Those in a pseudo-terminal always end with the terminal.
+    """
 
     def __init__(
         self,
@@ -35,7 +40,9 @@ class Jobs:
         file_for: Callable[[str], Path],
         environment: Callable[[], Mapping[str, str]] = dict,
         redactor: Callable[[], Redacting | None] = lambda: None,
+        notes: Notes | None = None,
     ) -> None:
+        self._notes = notes if isinstance(terminal, DetachingTerminal) and terminal.detaches else None
         self._terminal = terminal
         self._redactor = redactor
         self._environment = environment
@@ -54,12 +61,43 @@ class Jobs:
             raise ToolError(f"{_RUNNING} background processes are running.", remedy="Kill one that is not needed.")
         await self._state.prepare(self._terminal)
         id = f"proc_{token_hex(6)}"
-        job = Job(id, script, self._file_for(f"{id}.txt"), pty=pty, redactor=self._redactor())
+        file = self._file_for(f"{id}.txt")
         text, frames = self._state.wrap(script, pty=pty, save=False)
-        await job.begin(self._terminal, text, frames, self._state.below(directory), self._environment())
-        self._jobs[job.id] = job
+        cwd = self._state.below(directory)
+        if self._notes is not None and not pty:
+            from hermes_host.terminals.remote.jobs import DetachedJob
+
+            note = self._notes.new(id, script, frames.word, time.time())
+            job: Job = DetachedJob(self._terminal, self._notes, note, file, redactor=self._redactor())
+            self._jobs[id] = job
+            try:
+                await cast("DetachedJob", job).launch(text, cwd, self._environment())
+            except BaseException:
+                del self._jobs[id]
+                raise
+        else:
+            job = Job(id, script, file, pty=pty, redactor=self._redactor())
+            await job.begin(self._terminal, text, frames, cwd, self._environment())
+            self._jobs[id] = job
         self._forget_old()
         return job
+
+    async def find(self) -> None:
+        """Find the jobs again that an earlier process of this session has started on this terminal."""
+        if self._notes is None:
+            return
+        found = [note for note in self._notes.all() if note.id not in self._jobs]
+        if not found:
+            return
+        from hermes_host.terminals.remote.jobs import DetachedJob
+
+        jobs = [
+            DetachedJob(self._terminal, self._notes, note, self._file_for(f"{note.id}.txt"), redactor=self._redactor())
+            for note in found
+        ]
+        self._jobs = {job.id: job for job in jobs} | self._jobs
+        await asyncio.gather(*(job.find() for job in jobs))
+        self._forget_old()
 
     def get(self, id: str) -> Job:
         """Raises `NotFound`."""
@@ -74,14 +112,14 @@ class Jobs:
         return tuple(self._jobs.values())
 
     async def close(self) -> None:
-        """Kill all that run."""
-        await asyncio.gather(*(job.kill() for job in self._jobs.values()))
+        """Kill all that run, but for those that outlive this process."""
+        await asyncio.gather(*(job.leave() for job in self._jobs.values()))
 
     def _forget_old(self) -> None:
         ended = sorted((job for job in self._jobs.values() if job.state != "running"), key=lambda job: job.ended or 0.0)
         for job in ended[: max(0, len(ended) - _FINISHED)]:
             del self._jobs[job.id]
-            job.file.unlink(missing_ok=True)
+            job.forget()
 
 
 class Job:
@@ -90,9 +128,10 @@ class Job:
     def __init__(self, id: str, command: str, file: Path, *, pty: bool, redactor: Redacting | None = None) -> None:
         self.id = id
         self.command = command
-        self.state: Literal["running", "exited", "killed"] = "running"
+        self.state: Literal["running", "exited", "killed", "lost"] = "running"
+        """`lost`: it does not run any more, or cannot be reached, and nobody knows how it ended."""
         self.code: int | None = None
-        """The exit code; None while it runs, and when it was killed with `kill`."""
+        """The exit code; None while it runs, and when it was killed with `kill` or lost."""
         self.started = time.time()
         self.ended: float | None = None
         self.pid: int | None = None
@@ -140,12 +179,16 @@ class Job:
                 self.state = "killed"
             self.ended = time.time()
             self._record.close()
-            if not self._begun.done():
-                self._begun.set_result(None)
+            self._set_finished()
+
+    def _set_finished(self, *, only_begun: bool = False) -> None:
+        if not self._begun.done():
+            self._begun.set_result(None)
+        if not only_begun:
             self._finished.set()
 
     def _note_pid(self, frames: Frames) -> None:
-        if self.pid is None and frames.blocks:
+        if frames.blocks and not self._begun.done():
             kind, _, number = frames.blocks.pop(0).partition(b"\0")
             if kind == b"pid" and number.isdigit():
                 self.pid = int(number)
@@ -174,10 +217,7 @@ class Job:
 
     async def write(self, data: bytes, eof: bool = False) -> None:
         """Write to its standard input, and close that with `eof`. Raises `ToolError` when it is closed or it ended."""
-        if self.state != "running":
-            raise ToolError(f"The background process {self.id!r} has ended.", remedy="Start it again.")
-        if self._input_ended:
-            raise ToolError(f"The standard input of {self.id!r} is closed.", remedy="Start it again.")
+        self._expect_input()
         if data:
             self._input.put_nowait(data)
         if eof:
@@ -189,3 +229,17 @@ class Job:
         if self._task is not None and not self._task.done():
             self._task.cancel()
             await asyncio.wait([self._task])
+
+    def _expect_input(self) -> None:
+        if self.state != "running":
+            raise ToolError(f"The background process {self.id!r} has ended.", remedy="Start it again.")
+        if self._input_ended:
+            raise ToolError(f"The standard input of {self.id!r} is closed.", remedy="Start it again.")
+
+    async def leave(self) -> None:
+        """What becomes of it when its shell is closed: it is killed, unless it outlives this process."""
+        await self.kill()
+
+    def forget(self) -> None:
+        """Remove what is kept of it."""
+        self.file.unlink(missing_ok=True)

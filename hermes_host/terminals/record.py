@@ -37,6 +37,32 @@ class Record:
         self._index: list[tuple[int, int]] = [(0, 0)]
         self._full = False
 
+    @property
+    def length(self) -> int:
+        """Characters so far."""
+        return self._length
+
+    @property
+    def polled(self) -> int:
+        """Characters that `poll` has given."""
+        return self._polled
+
+    def skip(self, characters: int) -> None:
+        """The first ones were given by `poll` before, to a process that has ended since."""
+        self._polled = characters
+
+    def load(self, *, unread: int) -> None:
+        """Take in the file as it is, of a job that has ended; its last `unread` characters are still to be polled."""
+        try:
+            with self._path.open("rb") as file:
+                while data := file.read(_INDEX_BYTES):
+                    self._show(self._plain.feed(data))
+                    self._count(data)
+        except FileNotFoundError:
+            pass  # it wrote nothing
+        self._show(self._plain.feed(b"", final=True))
+        self._polled = max(0, self._length - unread)
+
     def add(self, data: bytes) -> None:
         """Take in more output."""
         if data:
@@ -54,8 +80,8 @@ class Record:
 
     def poll(self) -> str:
         """The text since the last call; the end of it, with a note, where it is longer than what is in memory."""
-        new = self._length - self._polled
-        self._polled = self._length
+        new = max(0, self._length - self._polled)
+        self._polled = max(self._polled, self._length)
         text = self._tail.text()
         if new <= len(text):
             return text[len(text) - new :]
@@ -98,6 +124,9 @@ class Record:
             # The disk is full or the folder gone: the end stays in memory, and the process goes on.
             self._full = True
             return
+        self._count(data)
+
+    def _count(self, data: bytes) -> None:
         if self._bytes - self._index[-1][1] >= _INDEX_BYTES:
             self._index.append((self._newlines, self._bytes))
         self._bytes += len(data)

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from hermes_host.errors import SessionError
+from hermes_host.records import BACKGROUND_SOURCES
 from hermes_host.terminals.shell import Shell
 
 if TYPE_CHECKING:
@@ -62,7 +63,12 @@ class Terminals:
                 keep_in=keep_in,
                 environment=lambda: self._passed(session),
                 redactor=self._redactor,
+                # To a session of these nobody comes back.
+                backend="" if session.source in BACKGROUND_SOURCES else entry.backend,
             )
+            entry.finding = asyncio.create_task(entry.shell.jobs.find(), name=f"find the jobs of {session.id}")
+        if entry.finding is not None:
+            await asyncio.shield(entry.finding)
         return entry.shell
 
     def _passed(self, session: SessionContext) -> dict[str, str]:
@@ -105,7 +111,9 @@ class _OpenTerminal:
     def __init__(
         self, connect: Callable[[str], Awaitable[TerminalBackend]], backend: str, session: SessionContext
     ) -> None:
+        self.backend = backend
         self.shell: Shell | None = None
+        self.finding: asyncio.Task[None] | None = None
         self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._opened.add_done_callback(lambda opened: opened.exception())  # it may be that nobody waits any more
         self._leave = asyncio.Event()
@@ -122,6 +130,9 @@ class _OpenTerminal:
                 self.terminal = terminal
                 self._opened.set_result(None)
                 await self._leave.wait()
+                if self.finding is not None:
+                    self.finding.cancel()
+                    await asyncio.wait([self.finding])
                 if self.shell is not None:
                     await self.shell.close()
         except BaseException as error:

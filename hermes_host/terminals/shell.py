@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
 
     from hermes_host.terminals.output import Redacting
+    from hermes_host.terminals.remote.jobs import Notes
 
 __all__ = ["Shell", "ShellResult"]
 
@@ -54,7 +55,8 @@ class Shell:
     """One session's shell. `keep_in` is a folder for output that is too long; by default a temporary one.
 
     `environment` gives variables that every command gets, asked anew for each; `redactor` gives what takes secrets out
-    of one output before it reaches a file.
+    of one output before it reaches a file. `backend` is the name under which jobs are written down in `keep_in`, so that
+    they are found again where they outlive this process; without one, they end with the shell.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Shell:
         keep_in: Path | None = None,
         environment: Callable[[], Mapping[str, str]] = dict,
         redactor: Callable[[], Redacting | None] = lambda: None,
+        backend: str = "",
     ) -> None:
         self._terminal = terminal
         self._redactor = redactor
@@ -74,7 +77,7 @@ class Shell:
         self._interrupted = False
         self._keep_in = keep_in
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
-        self.jobs = Jobs(terminal, self._state, self._file_for, environment, redactor)
+        self.jobs = Jobs(terminal, self._state, self._file_for, environment, redactor, self._notes(backend))
 
     @property
     def directory(self) -> str:
@@ -205,11 +208,18 @@ class Shell:
         return True
 
     async def close(self) -> None:
-        """Kill the jobs and remove what was kept in a temporary folder. The terminal stays open."""
+        """Kill the jobs, but for those that outlive this process, and remove what was kept in a temporary folder. The terminal stays open."""
         await self.jobs.close()
         if self._temporary is not None:
             self._temporary.cleanup()
             self._temporary = None
+
+    def _notes(self, backend: str) -> Notes | None:
+        if not backend or self._keep_in is None:
+            return None
+        from hermes_host.terminals.remote.jobs import Notes
+
+        return Notes(self._keep_in, backend)
 
     def _file_for_output(self) -> Path:
         return self._file_for(f"output-{token_hex(6)}.txt")

@@ -71,6 +71,7 @@ class Frames:
     """Takes framed blocks out of a stream of bytes; what is outside them is passed on."""
 
     def __init__(self, word: str) -> None:
+        self.word = word
         self._begin = f"\0{word}<".encode()
         self._end = f"\0{word}>".encode()
         self._buffer = b""

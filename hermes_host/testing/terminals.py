@@ -20,11 +20,12 @@ from __future__ import annotations
 
 from hermes_host.testing.terminals_fake import FakeCommand, FakeTerminal, FakeTerminalBackend
 from hermes_host.testing.terminals_files import TerminalFiles
+from hermes_host.testing.terminals_jobs import TerminalJobs
 from hermes_host.testing.terminals_killing import TerminalKilling
 from hermes_host.testing.terminals_running import Finished, run
 
 __all__ = ["FakeCommand", "FakeTerminal", "FakeTerminalBackend", "Finished", "TerminalContract", "run"]
 
 
-class TerminalContract(TerminalKilling, TerminalFiles):
+class TerminalContract(TerminalKilling, TerminalJobs, TerminalFiles):
     """What every terminal backend keeps to. Override the fixture `backend` and the attribute `features`."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from hermes_host.context import Services
     from hermes_host.terminals.remote.place import Keeper
 
-__all__ = ["Book", "Places", "Record", "is_gone", "start_directory"]
+__all__ = ["Book", "Places", "Record", "is_gone", "replace_file", "start_directory"]
 
 
 class Record(msgspec.Struct, kw_only=True):
@@ -48,7 +48,7 @@ class Book:
         """A random name for this home, made once: paths are the same on many machines, and accounts are shared."""
         path = self._folder / "home-id"
         if not path.exists():
-            _replace(path, token_hex(8).encode())
+            replace_file(path, token_hex(8).encode())
         return path.read_text(encoding="utf-8")
 
     def name(self, key: str) -> str:
@@ -76,7 +76,7 @@ class Book:
     def write(self, name: str, record: Record) -> None:
         """Write it down, at once or not at all."""
         self._file(name).parent.mkdir(mode=0o700, exist_ok=True)
-        _replace(self._file(name), msgspec.json.encode(record))
+        replace_file(self._file(name), msgspec.json.encode(record))
 
     def forget(self, name: str) -> None:
         """Remove the record."""
@@ -188,7 +188,8 @@ def start_directory(directory: str, home: str) -> str:
     return home
 
 
-def _replace(path: Path, data: bytes) -> None:
+def replace_file(path: Path, data: bytes) -> None:
+    """Write a file that only its owner can read, at once or not at all."""
     new = path.with_name(f".{path.name}.{token_hex(4)}")
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as file:

@@ -24,7 +24,7 @@ sandbox.
 
 from __future__ import annotations
 
-__all__ = ["KILL", "READY", "SUPERVISOR", "TTY"]
+__all__ = ["KILL", "READY", "SUPERVISOR", "TTY", "killing"]
 
 READY = b"\002ready\003"
 """What a program says first: from now on the channel is its own."""
@@ -164,11 +164,11 @@ rm -rf "$d"
 )
 """Runs one command in the pseudo-terminal the channel is: after `g` its output comes as it is, then `x N`."""
 
-# $1: what `HERMES_RUN` begins with, $2: tenths of a second between asking and killing. `$1` is in the arguments of this
+# $1: what the variable begins with, $2: tenths of a second between asking and killing. `$1` is in the arguments of this
 # shell and of grep, never in their environment. First everything is frozen until no new process appears, so that none
 # forks away between being seen and being killed.
-KILL = r"""
-find() { found=$(grep -lF "HERMES_RUN=$1" /proc/[0-9]*/environ 2>/dev/null | sed 's:^/proc/::; s:/environ$::'); }
+_KILL = r"""
+find() { found=$(grep -lF "VARIABLE=$1" /proc/[0-9]*/environ 2>/dev/null | sed 's:^/proc/::; s:/environ$::'); }
 find "$1"
 [ "$2" != look ] || { [ -z "$found" ]; exit; }
 if [ -n "$found" ] && [ "$2" -gt 0 ]; then
@@ -196,4 +196,12 @@ while [ $turn -lt 50 ] && [ $empty -lt 2 ]; do
 done 2>/dev/null
 [ $empty -ge 2 ]
 """
+
+
+def killing(variable: str) -> str:
+    """Code that kills all processes that have `variable` in their environment, with a value that begins with `$1`."""
+    return _KILL.replace("VARIABLE", variable)
+
+
+KILL = killing("HERMES_RUN")
 """Kills the processes of a command, or of a terminal. With `look` for $2 it only says (exit code 1) that some run."""

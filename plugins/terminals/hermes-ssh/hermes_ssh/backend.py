@@ -127,6 +127,11 @@ class SshTerminal:
         """The user's home directory there."""
         return self._machine.home
 
+    @property
+    def detaches(self) -> bool:
+        """Jobs outlive the connection."""
+        return True
+
     async def run(self, command: Command) -> AsyncIterator[Output | Exited]:
         """Run a command; see `hermes_host.protocols.Terminal.run`.
 
@@ -154,7 +159,9 @@ class SshTerminal:
         number = f"{self._id}.{next(self._numbers)}."
 
         def line(link: Link) -> str:
-            return wrapper.bootstrap(link.machine.shell, word, len(code), f"{link.id}.{number}")
+            # Without a mark the warden does not find what it leaves behind.
+            mark = "" if command.detached else f"{link.id}.{number}"
+            return wrapper.bootstrap(link.machine.shell, word, len(code), mark)
 
         def make(link: Link) -> Process:
             return Process(link, word, f"{link.id}.{number}", command.stdin, command.pty)

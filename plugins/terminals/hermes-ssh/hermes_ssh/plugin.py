@@ -29,7 +29,7 @@ def hermes_terminals() -> Iterable[TerminalSpec]:
         name="ssh",
         summary="Commands and files on another machine, over SSH",
         target="hermes_ssh.backend:connect",
-        features=frozenset({"files", "pty", "background", "network"}),
+        features=frozenset({"files", "pty", "background", "detached", "network"}),
     )
 
 

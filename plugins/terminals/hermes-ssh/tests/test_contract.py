@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class TestSsh(TerminalContract):
-    features = frozenset({"files", "pty", "background", "network"})
+    features = frozenset({"files", "pty", "background", "detached", "network"})
 
     @pytest.fixture
     def directory(self, tmp_path: Path) -> str:

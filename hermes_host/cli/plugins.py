@@ -8,6 +8,8 @@ import click
 
 from hermes_host.cli.application import pass_host
 from hermes_host.cli.listing import count, json_option, print_json, print_table
+from hermes_host.cli.plugins_check import check
+from hermes_host.cli.plugins_new import new
 from hermes_host.errors import NotFound
 from hermes_host.registry import KINDS, near_names
 from hermes_host.visible import one_line
@@ -109,6 +111,10 @@ def enable(host: Host, names: tuple[str, ...]) -> None:
         return
     host.config.set("plugins.disabled", kept)
     click.echo(f"Switched on: {', '.join(name for name in disabled if name in gone)}.")
+
+
+plugins.add_command(new)
+plugins.add_command(check)
 
 
 def every_record(host: Host) -> list[PluginRecord]:

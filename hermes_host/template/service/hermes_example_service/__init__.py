@@ -1,0 +1,1 @@
+"""Something other plugins of hermes-host may ask for."""

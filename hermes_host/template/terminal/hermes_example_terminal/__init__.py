@@ -1,0 +1,1 @@
+"""A place where commands run, for hermes-host."""

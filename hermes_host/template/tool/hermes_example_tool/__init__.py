@@ -1,0 +1,1 @@
+"""A tool for hermes-host that counts words."""

@@ -153,7 +153,7 @@ class DisplaySection(msgspec.Struct, frozen=True, kw_only=True):
     busy_input_mode: Annotated[
         BusyMode,
         Meta(
-            description="A message while the agent works: ends that turn, waits for its end, or is read at the next step."
+            description="A message while the agent works: ends the turn, waits for its end, or is read at its next step."
         ),
     ] = "interrupt"
     background_process_notifications: Annotated[
@@ -174,19 +174,11 @@ class StreamingSection(msgspec.Struct, frozen=True, kw_only=True):
     cursor: Annotated[str, Meta(description="What stands at the end meanwhile.")] = " ▉"
 
 
-GroupSessions = Annotated[bool | None, Meta(description="A conversation for each person in groups; unset: yes.")]
-UnknownPeople = Annotated[
-    Literal["pair", "ignore"] | None,
-    Meta(description="What unknown people get in direct chats: a pairing code (the default), or no answer."),
-]
-
 SECTIONS = {
     "gateway": "GatewaySettings",
     "session_reset": "ResetSection",
     "display": "DisplaySection",
     "streaming": "StreamingSection",
-    "group_sessions_per_user": "GroupSessions",
-    "unauthorized_dm_behavior": "UnknownPeople",
 }
 """The sections of config.yaml and the names of their types in this module."""
 
@@ -198,15 +190,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     session_reset: ResetSection = ResetSection()
     display: DisplaySection = DisplaySection()
     streaming: StreamingSection = StreamingSection()
-    group_sessions_per_user: bool | None = None
-    unauthorized_dm_behavior: Literal["pair", "ignore"] | None = None
+    group_sessions_per_user: bool = True
+    unauthorized_dm_behavior: Literal["pair", "ignore"] = "pair"
 
     @classmethod
     def of(cls, host: Host, gateway: GatewaySettings | None = None) -> Settings:
         """As they are in the host's configuration; `gateway` takes the place of that section."""
         kinds = {name: globals()[kind] for name, kind in SECTIONS.items()}
         found = {name: host.config.section(name, kind) for name, kind in kinds.items()}
-        return cls(**{**found, **({"gateway": gateway} if gateway is not None else {})})
+        return cls(
+            **{**found, **({"gateway": gateway} if gateway is not None else {})},
+            # Single words at the top of the file, which no section can declare with a default.
+            group_sessions_per_user=host.config.raw("group_sessions_per_user") not in (False, "false", "off", "no"),
+            unauthorized_dm_behavior="ignore" if host.config.raw("unauthorized_dm_behavior") == "ignore" else "pair",
+        )
 
     def access(self, platform: str) -> Access:
         """Who may talk on a platform."""
@@ -214,7 +211,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     def pairs(self, platform: str) -> bool:
         """Whether unknown people get a pairing code there."""
-        return (self.access(platform).unknown or self.unauthorized_dm_behavior or "pair") == "pair"
+        return (self.access(platform).unknown or self.unauthorized_dm_behavior) == "pair"
 
     def reset_policy(self, platform: str, kind: str) -> ResetPolicy:
         """When a conversation of that kind begins anew; every field is set."""

@@ -49,6 +49,11 @@ GROUPS: dict[str, tuple[CommandSpec, ...]] = {
             target="hermes_host.cli.doctor:doctor",
         ),
         CommandSpec(
+            name="dev",
+            summary="Run with a plugin you write, reloaded at each save.",
+            target="hermes_host.cli.dev:dev",
+        ),
+        CommandSpec(
             name="completion",
             summary="Print the completion script for a shell.",
             target="hermes_host.cli.completion:completion",

@@ -51,17 +51,17 @@ def installed_metadata(name: str, module: str, distribution_name: str) -> Iterat
     except PackageNotFoundError:
         yield Finding(name="metadata", status="error", detail=f"{distribution_name} has none.", remedy="Reinstall it.")
         return
-    head = found.metadata
+    head = found.metadata.json
     yield _version(found.version or "")
-    yield _presence("description", head.get("Summary", ""), "Add `description` to [project].")
-    licence = head.get("License-Expression") or head.get("License") or ""
-    licence = licence or next((item for item in head.get_all("Classifier", []) if item.startswith("License")), "")
-    yield _presence("license", licence, "Add `license` to [project].")
-    readme = str(head.get_payload() or head.get("Description") or "")
-    yield _presence("readme", "present" if readme.strip() else "", "Add `readme` to [project].")
+    yield _presence("description", str(head.get("summary", "")), "Add `description` to [project].")
+    licences = [item for item in head.get("classifier", ()) if item.startswith("License")]
+    licence = head.get("license_expression") or head.get("license") or next(iter(licences), "")
+    yield _presence("license", str(licence), "Add `license` to [project].")
+    readme = str(head.get("description", "")).strip()
+    yield _presence("readme", "present" if readme else "", "Add `readme` to [project].")
     package = module.partition(":")[0].partition(".")[0]
     yield _presence("py.typed", _typed(found, package), "Ship the empty file py.typed in the package.")
-    yield _requires(head.get("Requires-Python", ""), list(found.requires or ()))
+    yield _requires(str(head.get("requires_python", "")), list(found.requires or ()))
 
 
 def _typed(found: Distribution, package: str) -> str:

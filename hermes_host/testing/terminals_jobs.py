@@ -59,7 +59,8 @@ class TerminalJobs(TerminalRunning):
             assert await _output(found, "two\n") == "two\n"
             await found.write(b"three\n")
             assert await found.wait(60)
-            assert (found.state, found.code, found.poll()) == ("exited", 7, "three\n")
+            assert (found.state, found.code) == ("exited", 7), f"{found.state}: {found.log()}"
+            assert found.poll() == "three\n"
             assert found.log() == ["one", "two", "three"]
             await shell.close()
 
@@ -108,11 +109,13 @@ class TerminalJobs(TerminalRunning):
             await shell.jobs.find()
             (found,) = shell.jobs.list()
             assert found.pid is not None
-            alive = f"grep -lF 'HERMES_JOB={found.id[:-1]}''{found.id[-1]}' /proc/[0-9]*/environ 2>/dev/null | wc -l"
-            assert int((await run(terminal, alive)).out) >= 3
+            alive = f"grep -lzF 'HERMES_JOB={found.id[:-1]}''{found.id[-1]}' /proc/[0-9]*/environ 2>/dev/null | wc -l"
+            before = await run(terminal, alive)
+            assert int(before.out) >= 3, f"its processes are not marked: {before!r}"
             await found.kill()
-            assert (found.state, found.code) == ("killed", None)
-            assert int((await run(terminal, alive)).out) == 0
+            assert (found.state, found.code) == ("killed", None), f"{found.state}: {found.log()}"
+            after = await run(terminal, alive)
+            assert int(after.out) == 0, "some of its processes still run"
             await shell.close()
 
     async def test_a_job_whose_machine_is_gone_is_lost(

@@ -189,14 +189,14 @@ class DetachedJob(Job):
             return False
         if kind == "gone":
             self._finish("lost", said="What there was of it on its machine is gone: the machine is another one now.")
-        elif kind == "dead" or (kind == "exited" and len(numbers) == 2):
+        elif kind == "dead" or (kind == "exited" and numbers):
             await self._take(programs.read(self._note.folder, self._received))
             if self._note.killed:
                 self._finish("killed")
             elif kind == "dead":
                 self._finish("lost", said="It does not run any more and left no exit code: its machine was restarted.")
             else:
-                self._finish("exited", code=int(numbers[0]), ended=float(numbers[1]))
+                self._finish("exited", code=int(numbers[0]), ended=float((numbers[1:] or [time.time()])[0]))
             with suppress(HermesError, OSError):
                 await self._ask(Command(script=programs.remove(self._note.folder), timeout=_ASK_SECONDS))
         else:
@@ -220,12 +220,10 @@ class DetachedJob(Job):
         self.state, self.code, self.ended = state, code, ended if ended is not None else time.time()
         note = self._note
         if not final:
-            self._set_finished()
             return
         note.state, note.code, note.ended, note.pid = state, code, self.ended, self.pid
         note.polled, note.length = min(self._record.polled, self._record.length), self._record.length
         self._notes.keep(note)
-        self._set_finished()
 
     async def _take(self, script: str) -> None:
         """Take in output that a script writes."""
@@ -281,7 +279,8 @@ class DetachedJob(Job):
         self._note.killed = True
         self._notes.keep(self._note)
         await self._kill_there()
-        await self._finished.wait()
+        if not await self.wait(_ASK_SECONDS):
+            raise ToolError(f"{self.id} could not be killed.", remedy="Try again.")
 
     async def _kill_there(self) -> None:
         code, _ = await self._ask(Command(script=programs.kill(self._note.folder, self.id), timeout=_ASK_SECONDS))
@@ -291,8 +290,9 @@ class DetachedJob(Job):
     async def leave(self) -> None:
         """Let it run, and follow it no more."""
         if self._task is not None and not self._task.done():
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            if self.state == "running":
+                self._task.cancel()
+            await asyncio.wait([self._task])  # one that has ended is being cleared away
         self._record.close()
 
     def forget(self) -> None:

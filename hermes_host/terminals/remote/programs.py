@@ -168,7 +168,13 @@ rm -rf "$d"
 # shell and of grep, never in their environment. First everything is frozen until no new process appears, so that none
 # forks away between being seen and being killed.
 _KILL = r"""
-find() { found=$(grep -lF "VARIABLE=$1" /proc/[0-9]*/environ 2>/dev/null | sed 's:^/proc/::; s:/environ$::'); }
+find() {
+  found=
+  for each in $(grep -lzF "VARIABLE=$1" /proc/[0-9]*/environ 2>/dev/null); do
+    each=${each#/proc/}
+    found="$found ${each%/environ}"
+  done
+}
 find "$1"
 [ "$2" != look ] || { [ -z "$found" ]; exit; }
 if [ -n "$found" ] && [ "$2" -gt 0 ]; then

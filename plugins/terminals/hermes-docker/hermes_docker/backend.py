@@ -14,13 +14,14 @@ from hermes_docker.reaping import reap
 from hermes_docker.settings import Settings, TerminalSettings
 from hermes_docker.terminal import DockerTerminal
 from hermes_host.context import private_directory
+from hermes_host.terminals.remote import is_gone
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
     from pathlib import Path
 
     from hermes_docker.containers import Blueprint
-    from hermes_host.context import PluginContext
+    from hermes_host.context import PluginContext, Services
     from hermes_host.specs import TerminalSpec
 
 __all__ = ["DockerBackend", "backend_of", "connect"]
@@ -38,6 +39,7 @@ def backend_of(context: PluginContext) -> DockerBackend:
         context.section(TerminalSettings, "terminal"),
         state=context.state_directory,
         home_path=str(context.home),
+        services=context.services,
     )
 
 
@@ -52,6 +54,7 @@ class DockerBackend:
         state: Path,
         home_path: str = "",
         environ: Mapping[str, str] | None = None,
+        services: Services | None = None,
     ) -> None:
         """`state` is a folder for locks and for the number that tells this home's containers from others'; `environ`
         is where variables to pass on and DOCKER_HOST are looked up, by default this process's environment."""
@@ -61,6 +64,7 @@ class DockerBackend:
         self._home_path = home_path or str(state)
         self._environ = environ if environ is not None else os.environ
         self.daemon = Daemon(settings.url, self._environ)
+        self._services = services
         self._places: dict[str, Place] = {}
 
     @asynccontextmanager
@@ -95,12 +99,17 @@ class DockerBackend:
 
     async def reap(self) -> Sequence[str]:
         """Remove containers of this home that nobody uses: those whose hermes was killed, and stopped ones older than
-        `terminal.lifetime_seconds`. Workspaces that are to be kept stay."""
+        `terminal.lifetime_seconds`. Workspaces that are to be kept stay, and containers with background jobs of
+        conversations that can be resumed."""
+        lifetime = self.terminal.lifetime_seconds
         try:
-            return await reap(self.daemon, self.home_id(), self.state / "locks", self.terminal.lifetime_seconds)
+            return await reap(self.daemon, self.home_id(), self.state / "locks", lifetime, self._is_gone)
         finally:
             if not self._places:
                 await self.daemon.close()
+
+    async def _is_gone(self, session: str) -> bool:
+        return self._services is not None and await is_gone(self._services, session)
 
     def plan(self, key: str, directory: str) -> Blueprint:
         """What the container of session `key` is to be like. Raises `ConfigError`."""

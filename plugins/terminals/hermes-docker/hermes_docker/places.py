@@ -13,7 +13,7 @@ import msgspec
 
 from hermes_docker import containers
 from hermes_docker.daemon import DaemonError, reason, sdk
-from hermes_docker.processes import NotStarted, Process, kill
+from hermes_docker.processes import NotStarted, Process, has_jobs, kill, kill_all
 from hermes_host.context import private_directory
 from hermes_host.errors import ConfigError
 from hermes_host.protocols import Command, Exited, Output
@@ -150,6 +150,11 @@ class Place:
                     parts[event.stream].append(event.data)
         return code, b"".join(parts[1]), b"".join(parts[2])
 
+    @property
+    def detaches(self) -> bool:
+        """Whether jobs can go on in the container when everybody has left it."""
+        return self.plan.persistent and self.inside.marked
+
     async def start_directory(self, directory: str) -> str:
         """`directory` where the container has it from outside; else the workspace."""
         if directory and posixpath.isabs(directory) and not self._is_host_directory(directory):
@@ -281,9 +286,13 @@ class Place:
         except OSError:
             # Another process has the same session open. What was started here still ends here.
             for process in list(self._processes):
-                await kill(self.daemon, self._id, process.tag)
+                if not process.detached:
+                    await kill(self.daemon, self._id, process.tag)
             return
         plan = self.plan
+        if self.detaches and self._id and await self.daemon.call(lambda client: has_jobs(client, self._id)):
+            if await kill_all(self.daemon, self._id):
+                return
 
         def end(client: Any) -> None:
             if plan.persistent:

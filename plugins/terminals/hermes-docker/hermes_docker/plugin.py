@@ -28,7 +28,7 @@ def hermes_terminals() -> Iterable[TerminalSpec]:
         name="docker",
         summary="Commands and files in a container for each conversation, with Docker or Podman",
         target="hermes_docker.backend:connect",
-        features=frozenset({"files", "pty", "background", "network", "reap"}),
+        features=frozenset({"files", "pty", "background", "detached", "network", "reap"}),
     )
 
 

@@ -14,6 +14,7 @@ from hermes_docker.supervisor import END, KILL, SUPERVISOR, TAG_UNIT
 from hermes_docker.wire import Wire
 from hermes_host.errors import HermesError
 from hermes_host.protocols import Exited, Output
+from hermes_host.terminals.remote import BUSY
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from hermes_docker.daemon import Daemon
     from hermes_host.protocols import Command
 
-__all__ = ["INLINE_AT_MOST", "NotStarted", "Process", "kill"]
+__all__ = ["INLINE_AT_MOST", "NotStarted", "Process", "has_jobs", "kill", "kill_all"]
 
 _CHUNK_CHARACTERS = 30_000
 """Of a script in one variable: Linux takes 128 KiB for one, and a character has four bytes at most."""
@@ -39,6 +40,9 @@ _GRACE_TENTHS = 4
 _first_tag = (1 << 43) + (secrets.randbits(40) & ~1)
 _tags = itertools.count(_first_tag, 2)
 # In kibibytes: from 2^53 bytes on, which is more memory than there is. Even numbers are the commands', see SUPERVISOR.
+_detached_tags = itertools.count(_first_tag + (1 << 43), 2)
+_ALL_TAGS = range(1 << 43, 1 << 44)
+"""Those of commands that end with their terminal."""
 
 
 class NotStarted(HermesError):
@@ -54,7 +58,7 @@ class Process:
         self._command = command
         self._shell = shell
         self._marked = marked
-        self._tag = next(_tags) + 1
+        self._tag = next(_detached_tags if command.detached else _tags) + 1
         self._word = secrets.token_hex(16)
         self._id = ""
         self._wire: Wire | None = None
@@ -66,6 +70,11 @@ class Process:
         """Takes in what the command's background children still write, until the last of them is gone."""
         self.cut = False
         """The connection broke before the command's end was told: the container or its service is gone, perhaps."""
+
+    @property
+    def detached(self) -> bool:
+        """Whether what it leaves behind is to stay."""
+        return self._command.detached
 
     @property
     def tag(self) -> int:
@@ -301,15 +310,21 @@ async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
 
 async def kill(daemon: Daemon, container: str, tag: int, *, grace: int = 0) -> bool:
     """Kill every process that bears `tag`; false where that cannot be done, as when no process can be started."""
-    docker = sdk()
+    return await _killed(daemon, container, tag, tag, grace, supervisor=tag + 1)
 
-    argv = ["/bin/sh", "-c", KILL, "sh", str(tag * TAG_UNIT), str((tag + 1) * TAG_UNIT), str(grace)]
+
+async def kill_all(daemon: Daemon, container: str) -> bool:
+    """Kill what every command has left behind that was not detached; false where that cannot be done."""
+    return await _killed(daemon, container, _ALL_TAGS[0], _ALL_TAGS[-1], 0, supervisor=0)
+
+
+async def _killed(daemon: Daemon, container: str, first: int, last: int, grace: int, *, supervisor: int) -> bool:
+    numbers = (first * TAG_UNIT, last * TAG_UNIT, grace, supervisor * TAG_UNIT)
 
     def work(client: Any) -> bool:
+        docker = sdk()
         try:
-            made = client.api.exec_create(container, argv, stdout=True, stderr=True)
-            client.api.exec_start(made["Id"])
-            return bool(client.api.exec_inspect(made["Id"])["ExitCode"] == 0)
+            return exit_code(client, container, KILL, *map(str, numbers)) == 0
         except docker.errors.APIError:
             # No container, no process. Otherwise it is for the caller to end it as a whole.
             try:
@@ -318,6 +333,21 @@ async def kill(daemon: Daemon, container: str, tag: int, *, grace: int = 0) -> b
                 return True
 
     return await daemon.call(work)
+
+
+def has_jobs(client: Any, container: str) -> bool:
+    """Whether a detached job runs in it, or has ended and nobody has asked for its end yet."""
+    try:
+        return exit_code(client, container, BUSY) == 1
+    except sdk().errors.APIError:
+        return False
+
+
+def exit_code(client: Any, container: str, script: str, *arguments: str) -> int:
+    """Run a script to its end; blocking. Raises the SDK's `APIError`."""
+    made = client.api.exec_create(container, ["/bin/sh", "-c", script, "sh", *arguments], stdout=True, stderr=True)
+    client.api.exec_start(made["Id"])
+    return int(client.api.exec_inspect(made["Id"])["ExitCode"])
 
 
 async def _drain(wire: Wire) -> None:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from hermes_docker.containers import Labels
 from hermes_docker.daemon import sdk
+from hermes_docker.processes import has_jobs
 from hermes_host.context import private_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Callable, Iterator
     from pathlib import Path
 
     from hermes_docker.daemon import Daemon
@@ -22,9 +23,21 @@ if TYPE_CHECKING:
 __all__ = ["nobody_uses", "of_this_home", "reap"]
 
 
-async def reap(daemon: Daemon, home: str, locks: Path, lifetime: float) -> list[str]:
-    """Remove containers left behind, and workspaces that were not to be kept; what was done, a line each."""
-    return await daemon.call(lambda client: _reap(client, home, locks, lifetime))
+async def reap(
+    daemon: Daemon, home: str, locks: Path, lifetime: float, is_gone: Callable[[str], Awaitable[bool]]
+) -> list[str]:
+    """Remove containers left behind, and workspaces that were not to be kept; what was done, a line each.
+
+    Those in which jobs run stay, unless `is_gone` says that nobody can come back to their session.
+    """
+    sessions = await daemon.call(lambda client: _sessions(client, home))
+    gone = {session for session in sessions if await is_gone(session)}
+    return await daemon.call(lambda client: _reap(client, home, locks, lifetime, gone))
+
+
+def _sessions(client: Any, home: str) -> set[str]:
+    found = client.containers.list(filters=of_this_home(home), ignore_removed=True)
+    return {container.labels.get(Labels.SESSION, "") for container in found}
 
 
 def of_this_home(home: str) -> dict[str, Any]:
@@ -46,7 +59,7 @@ def nobody_uses(locks: Path, name: str) -> Iterator[bool]:
         os.close(descriptor)
 
 
-def _reap(client: Any, home: str, locks: Path, lifetime: float) -> list[str]:
+def _reap(client: Any, home: str, locks: Path, lifetime: float, gone: set[str]) -> list[str]:
     docker = sdk()
 
     lines = []
@@ -56,6 +69,8 @@ def _reap(client: Any, home: str, locks: Path, lifetime: float) -> list[str]:
             if not free:
                 continue
             idle = time.time() - _ended(container)
+            if container.status == "running" and session not in gone and has_jobs(client, container.id):
+                continue
             if container.status == "running":
                 why = "its hermes has ended"
             elif idle >= lifetime:

@@ -81,29 +81,32 @@ say s
 }
 """
 
-# $1: the number of the command as /proc shows it, $2: its supervisor's, $3: tenths of a second between asking and
-# killing. Only what the shell does itself, but for `sleep`: where no process can be started any more it must still
-# kill. First everything is frozen until no new process appears, so that none forks away between being seen and killed.
+# $1 and $2: the first and the last number of commands as /proc shows them, $3: tenths of a second between asking and
+# killing, or `look` to say only (exit code 1) that there are some, $4: the supervisor's number. Only what the shell does
+# itself, but for `sleep`: where no process can be started any more it must still kill. First everything is frozen until
+# no new process appears, so that none forks away between being seen and killed.
 KILL = r"""
 search() {
   found=
   for folder in /proc/[0-9]*; do
-    while read -r line; do
-      case $line in
-        "Max resident set "*" $1 "*) found="$found ${folder#/proc/}"; break ;;
-        "Max resident set "*) break ;;
+    while read -r one two three soft hard rest; do
+      case "$one $two $three" in
+        "Max resident set")
+          [ "$hard" -ge "$1" ] && [ "$hard" -le "$2" ] && found="$found ${folder#/proc/}"
+          break ;;
       esac
     done < "$folder/limits"
   done
 } 2>/dev/null
-search "$1"
+search "$1" "$2"
+[ "$3" != look ] || { [ -z "$found" ]; exit; }
 if [ -n "$found" ] && [ "$3" -gt 0 ]; then
   kill -TERM $found; kill -HUP $found; kill -CONT $found
   turn=0
   while [ $turn -lt "$3" ]; do
     turn=$((turn + 1))
     sleep 0.1 || break
-    search "$1"
+    search "$1" "$2"
     [ -n "$found" ] || break
   done
 fi 2>/dev/null
@@ -111,17 +114,17 @@ turn=0 empty=0
 while [ $turn -lt 100 ] && [ $empty -lt 2 ]; do
   turn=$((turn + 1))
   before=
-  search "$1"
+  search "$1" "$2"
   while [ "$found" != "$before" ] && [ $turn -lt 100 ]; do
     turn=$((turn + 1))
     before=$found
     [ -z "$found" ] || kill -STOP $found
-    search "$1"
+    search "$1" "$2"
   done
   if [ -z "$found" ]; then empty=$((empty + 1)); else empty=0; kill -KILL $found; fi
 done 2>/dev/null
 [ $empty -ge 2 ] || exit 1
-search "$2"
-[ -z "$found" ] || { sleep 0.1; search "$2"; [ -z "$found" ] || kill -KILL $found; } 2>/dev/null
+search "$4" "$4"
+[ -z "$found" ] || { sleep 0.1; search "$4" "$4"; [ -z "$found" ] || kill -KILL $found; } 2>/dev/null
 exit 0
 """

@@ -7,6 +7,8 @@ from contextlib import aclosing
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from hermes_docker import files
 from hermes_docker.processes import INLINE_AT_MOST
 from hermes_host.errors import Unsupported
@@ -40,6 +42,11 @@ class DockerTerminal:
         """The home directory of the container's user."""
         return self._place.inside.home
 
+    @property
+    def detaches(self) -> bool:
+        """Jobs go on while the container is kept."""
+        return self._place.detaches
+
     async def run(self, command: Command) -> AsyncIterator[Output | Exited]:
         """Run a command; see `hermes_host.protocols.Terminal.run`."""
         if self._closed:
@@ -50,14 +57,7 @@ class DockerTerminal:
             kept = f"/tmp/.hermes-{token_hex(8)}"
             await files.keep_script(self._collect, kept, command.script)
             script = f'eval "$(cat {kept}; rm -f {kept})"'
-            command = Command(
-                script=script,
-                cwd=command.cwd,
-                env=command.env,
-                stdin=command.stdin,
-                timeout=command.timeout,
-                pty=command.pty,
-            )
+            command = msgspec.structs.replace(command, script=script)
         cwd = posixpath.join(self._directory, self._expand(command.cwd)) if command.cwd else self._directory
         events = self._place.run(command, cwd, {**self._environment, **command.env})
         async with aclosing(events):  # type: ignore[type-var]

@@ -13,7 +13,7 @@ from hermes_host.testing import TerminalContract
 if TYPE_CHECKING:
     from hermes_host.protocols import Terminal
 
-FEATURES = frozenset({"files", "pty", "background", "network", "reap"})
+FEATURES = frozenset({"files", "pty", "background", "detached", "network", "reap"})
 
 
 def make_backend(service: Any, image: str, shared: Path, tmp_path: Path) -> DockerBackend:
@@ -21,7 +21,7 @@ def make_backend(service: Any, image: str, shared: Path, tmp_path: Path) -> Dock
     return DockerBackend(
         Settings(url=service.url, network="none"),
         TerminalSettings(
-            docker_image=image, docker_volumes=[f"{shared}:/shared"], container_memory=256, container_persistent=False
+            docker_image=image, docker_volumes=[f"{shared}:/shared"], container_memory=256
         ),
         state=tmp_path / "state",
     )

@@ -29,7 +29,7 @@ mkdir -p -- "$HOME"
 end() {
     round=0
     while [ $round -lt 80 ]; do
-        pids=$(grep -slF "HERMES_TERMINAL=$1" /proc/[0-9]*/environ | tr -dc '0-9\n' | sort -n)
+        pids=$(grep -slzF "HERMES_TERMINAL=$1" /proc/[0-9]*/environ | tr -dc '0-9\n' | sort -n)
         [ -n "$pids" ] || return
         if [ $round -eq 0 ]; then kill -TERM $pids; kill -CONT $pids
         elif [ $round -gt 8 ]; then kill -KILL $pids; fi

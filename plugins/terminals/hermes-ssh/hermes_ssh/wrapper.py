@@ -132,7 +132,7 @@ processes() {
     fi
 }
 marked() {
-    if [ -r /proc/self/environ ]; then grep -slF "HERMES_TERMINAL=$1" /proc/[0-9]*/environ
+    if [ -r /proc/self/environ ]; then grep -slzF "HERMES_TERMINAL=$1" /proc/[0-9]*/environ
     else ps -axEww -o pid=,command= | grep -F "HERMES_TERMINAL=$1" | grep -v grep | sed 's/^ *\([0-9]*\).*/\1/'; fi
 }
 members() {

@@ -1,0 +1,231 @@
+"""Real wheels, made by hand; real environments, made by uv from them; real `hermes` processes. No network."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass, field
+from importlib.metadata import distribution
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parents[1]
+ROOT = HERE.parents[2]
+NEEDED = re.compile(r"^([A-Za-z0-9._-]+)")
+
+PLUGIN = """
+from hermes_host import hookimpl
+from hermes_host.specs import Capabilities, CommandSpec, PluginInfo, SecretSpec, ToolSpec
+
+@hookimpl
+def hermes_plugin_info():
+    return PluginInfo(
+        summary="{summary}",
+        secrets=tuple(SecretSpec(name=name) for name in {secrets!r}),
+        capabilities=Capabilities(network={network!r}),
+    )
+
+@hookimpl
+def hermes_tools():
+    yield ToolSpec(
+        name="{package}_greet", summary="Greets", target="{package}.work:greet", effects=frozenset({{"net"}}),
+        parameters={{"type": "object", "properties": {{"name": {{"type": "string"}}}}}},
+    )
+{more}
+"""
+
+
+def write_wheel(
+    folder: Path,
+    name: str,
+    version: str,
+    contents: dict[str, bytes],
+    *,
+    requires: tuple[str, ...] = (),
+    points: str = "",
+    tag: str = "py3-none-any",
+) -> Path:
+    """A wheel as any tool would make it."""
+    package = name.replace("-", "_")
+    info = f"{package}-{version}.dist-info"
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    metadata += "".join(f"Requires-Dist: {text}\n" for text in requires)
+    everything = {
+        **contents,
+        f"{info}/METADATA": metadata.encode(),
+        f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: hand\nRoot-Is-Purelib: true\nTag: {tag}\n".encode(),
+    }
+    if points:
+        everything[f"{info}/entry_points.txt"] = points.encode()
+    rows = [f"{path},sha256={_digest(data)},{len(data)}" for path, data in everything.items()]
+    everything[f"{info}/RECORD"] = "\n".join([*rows, f"{info}/RECORD,,", ""]).encode()
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{package}-{version}-{tag}.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        for entry, data in everything.items():
+            archive.writestr(entry, data)
+    return path
+
+
+def _digest(data: bytes) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+
+
+def repacked(name: str, folder: Path) -> None:
+    """A wheel of a distribution of the developer's environment, and of those it needs."""
+    found = distribution(name)
+    tag = re.search(r"^Tag: (.+)$", found.read_text("WHEEL") or "", re.MULTILINE)
+    assert tag is not None
+    package = re.sub(r"[-_.]+", "_", found.metadata["Name"])
+    path = folder / f"{package}-{found.version}-{tag[1]}.whl"
+    if path.exists():
+        return
+    with zipfile.ZipFile(path, "w") as archive:
+        for item in found.files or ():
+            if ".." not in item.parts and "__pycache__" not in item.parts and item.name != "INSTALLER":
+                archive.write(str(item.locate()), str(item))
+    for text in found.requires or ():
+        if ";" not in text:
+            repacked(NEEDED.match(text)[1], folder)
+
+
+@dataclass(frozen=True)
+class Ran:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True)
+class Place:
+    """An environment with the host and this plugin in it, a home, and a folder of wheels."""
+
+    folder: Path
+    wheels: Path
+    environ: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def home(self) -> Path:
+        return self.folder / "home"
+
+    @property
+    def site(self) -> Path:
+        (found,) = (self.folder / "venv" / "lib").glob("python*/site-packages")
+        return found
+
+    @property
+    def lock(self) -> dict:
+        path = self.home / "plugins.lock"
+        return json.loads(path.read_text(encoding="utf-8"))["plugins"] if path.exists() else {}
+
+    def hermes(self, *words: str, code: int | None = 0, **environ: str) -> Ran:
+        outcome = subprocess.run(
+            [str(self.folder / "venv" / "bin" / "hermes"), *words],
+            env={
+                "PATH": os.pathsep.join([str(self.folder / "venv" / "bin"), os.environ["PATH"]]),
+                "HOME": str(self.folder),
+                "HERMES_HOME": str(self.home),
+                "LANG": "C.UTF-8",
+                "UV_CACHE_DIR": os.environ.get("UV_CACHE_DIR", str(self.folder / "uv-cache")),
+                "UV_PYTHON_DOWNLOADS": "never",
+                **self.environ,
+                **environ,
+            },
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=50,
+        )
+        if code is not None:
+            assert outcome.returncode == code, f"{words} gave {outcome.returncode}:\n{outcome.stdout}{outcome.stderr}"
+        return Ran(outcome.returncode, outcome.stdout, outcome.stderr)
+
+    def install(self, *words: str, code: int | None = 0, **environ: str) -> Ran:
+        return self.hermes("plugins", "install", *words, "--wheels", str(self.wheels), code=code, **environ)
+
+    def plugin(self, version: str = "1.0", name: str = "hermes-acme", **more) -> Path:
+        return plugin_wheel(self.wheels, version, name, **more)
+
+    def state(self, name: str) -> dict:
+        listed = self.hermes("plugins", "list", "--json").json
+        return next((item for item in listed if item["name"] == name), {"state": "absent"})
+
+
+def plugin_wheel(
+    folder: Path,
+    version: str = "1.0",
+    name: str = "hermes-acme",
+    *,
+    plugin: str = "",
+    summary: str = "Acme",
+    secrets: tuple[str, ...] = (),
+    network: tuple[str, ...] = ("api.acme.test",),
+    more: str = "",
+    files: dict[str, bytes] | None = None,
+    requires: tuple[str, ...] = ("hermes-host",),
+    points: str | None = None,
+    work: str = "async def greet(arguments, call):\n    return 'hi'\n",
+) -> Path:
+    """A plugin's wheel."""
+    package = name.replace("-", "_")
+    text = PLUGIN.format(summary=summary, secrets=secrets, network=network, package=package, more=more)
+    contents = {
+        f"{package}/__init__.py": b"",
+        f"{package}/plugin.py": text.encode(),
+        f"{package}/work.py": work.encode(),
+        **(files or {}),
+    }
+    entry = plugin or name.removeprefix("hermes-")
+    own = f"[hermes.v1]\n{entry} = {package}.plugin\n" if points is None else points
+    return write_wheel(folder, name, version, contents, requires=requires, points=own)
+
+
+@pytest.fixture(scope="session")
+def basis(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheels that every environment needs."""
+    folder = tmp_path_factory.mktemp("basis")
+    for project in (ROOT, HERE):
+        command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
+        subprocess.run(command, cwd=project, check=True, capture_output=True)
+    for name in ("click", "jsonschema", "msgspec", "packaging", "pluggy", "pyyaml", "rich"):
+        repacked(name, folder)
+    return folder
+
+
+@functools.cache
+def uv() -> str:
+    found = shutil.which("uv", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+    assert found, "these tests need uv: `python3 -m pip install uv`"
+    return found
+
+
+def run_uv(*words: str) -> None:
+    environ = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    outcome = subprocess.run([uv(), *words], env=environ, cwd="/", capture_output=True, text=True)
+    assert outcome.returncode == 0, outcome.stderr
+
+
+@pytest.fixture
+def place(tmp_path: Path, basis: Path) -> Place:
+    run_uv("venv", "--quiet", "--no-project", "--python", sys.executable, str(tmp_path / "venv"))
+    python = str(tmp_path / "venv" / "bin" / "python")
+    words = ["--no-index", "--find-links", str(basis), "hermes-host", "hermes-installer"]
+    run_uv("pip", "install", "--quiet", "--python", python, *words)
+    wheels = tmp_path / "wheels"
+    shutil.copytree(basis, wheels, copy_function=os.link)
+    return Place(tmp_path, wheels)

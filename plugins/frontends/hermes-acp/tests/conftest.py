@@ -1,8 +1,9 @@
-"""A real `hermes acp` over real pipes: the protocol's Python client on one side, a scripted model on the other."""
+"""A real agent over real pipes: the protocol's Python client on one side, a scripted model on the other."""
 
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import json
 import os
 import sys
@@ -12,12 +13,30 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from acp import PROTOCOL_VERSION, spawn_agent_process, text_block
+from acp import PROTOCOL_VERSION, connect_to_agent, spawn_agent_process, text_block
 from acp.schema import AllowedOutcome, ClientCapabilities, DeniedOutcome, RequestPermissionResponse
+from hermes_acp.server import Server
+from hermes_acp.settings import Settings
+from hermes_acp.wires import LineTransport
 
-from hermes_host.testing import ModelServer
+from hermes_host.testing import ModelServer, StandInHost
 
 HERMES = Path(sys.executable).with_name("hermes")
+NOISY = Path(__file__).parent / "noisy"
+
+
+def _noisy() -> Any:
+    """The plugin as a module, without making it one that every host of this process finds."""
+    spec = importlib.util.spec_from_file_location("noisy_plugin", NOISY / "noisy_plugin" / "__init__.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+noisy_plugin = _noisy()
+
 PLUGINS = "acp,compatible,local,files,planning,catalog,noisy"
 
 
@@ -27,6 +46,7 @@ class EditorInTest:
     def __init__(self) -> None:
         self.agent: Any = None
         self.process: Any = None
+        self.hello: Any = None
         self.updates: list[tuple[str, Any]] = []
         self.requests: list[Any] = []
         self.decide: Callable[[Any], Awaitable[str | None]] = self._deny
@@ -95,7 +115,6 @@ class Place:
                 "base_url": server.url,
                 "api_key": "sk-not-a-secret",
             },
-            "catalog": {"offline": True},
             "approvals": {"timeout": 20},
         }
 
@@ -106,36 +125,55 @@ class Place:
             "HOME": str(self.home.parent),
             "PATH": os.environ["PATH"],
             "HERMES_PLUGINS": PLUGINS,
-            "PYTHONPATH": str(Path(__file__).parent / "noisy"),
+            "PYTHONPATH": str(NOISY),
         }
 
     def write_settings(self) -> None:
-        self.settings.pop("catalog", None)
         (self.home / "config.yaml").write_text(json.dumps(self.settings), encoding="utf-8")
 
-    async def editor(
-        self, *arguments: str, capabilities: ClientCapabilities | None = None, **handlers: Any
-    ) -> EditorInTest:
-        """Start the agent as an editor does, and get to know it. `handlers` are further methods of the client."""
+    async def editor(self, *, capabilities: ClientCapabilities | None = None, **handlers: Any) -> EditorInTest:
+        """An editor and its agent, over pipes within this process. `handlers` are further methods of the client."""
         self.write_settings()
-        editor = EditorInTest()
-        for name, handler in handlers.items():
-            setattr(editor, name, handler)
+        editor = _client(handlers)
+        to_agent, to_editor = os.pipe(), os.pipe()
+        host = StandInHost(self.home, plugins=PLUGINS.split(","), environ=self.environ)
+        host.add_plugin("noisy", noisy_plugin)
+        await self._stack.enter_async_context(host)
+        server = Server(host, host.context("acp").section(Settings, "acp"))
+        serving = asyncio.create_task(server.serve(await LineTransport.open(to_agent[0], to_editor[1])))
+        transport = await LineTransport.open(to_editor[0], to_agent[1])
+        connection = connect_to_agent(editor, transport, use_unstable_protocol=True)
+
+        async def part() -> None:
+            await connection.close()
+            await asyncio.wait_for(serving, 10)
+
+        self._stack.push_async_callback(part)
+        await self._introduce(editor, capabilities)
+        return editor
+
+    async def process_editor(self) -> EditorInTest:
+        """An editor that starts the agent as a program, as editors do."""
+        self.write_settings()
+        editor = _client({})
         _, editor.process = await self._stack.enter_async_context(
             spawn_agent_process(
                 editor,
                 str(HERMES),
-                *(arguments or ("acp",)),
+                "acp",
                 env=self.environ,
                 cwd=self.project,
                 transport_kwargs={"stderr": None},
                 use_unstable_protocol=True,
             )
         )
-        editor.hello = await editor.agent.initialize(  # type: ignore[attr-defined]
+        await self._introduce(editor, None)
+        return editor
+
+    async def _introduce(self, editor: EditorInTest, capabilities: ClientCapabilities | None) -> None:
+        editor.hello = await editor.agent.initialize(
             protocol_version=PROTOCOL_VERSION, client_capabilities=capabilities
         )
-        return editor
 
     async def begin(self, editor: EditorInTest, directory: Path | None = None) -> str:
         """A new conversation; gives its id."""
@@ -143,13 +181,20 @@ class Place:
         return str(opened.session_id)
 
 
+def _client(handlers: dict[str, Any]) -> EditorInTest:
+    editor = EditorInTest()
+    for name, handler in handlers.items():
+        setattr(editor, name, handler)
+    return editor
+
+
 @pytest.fixture
 async def place(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Place]]]:
     """Makes a place whose model follows a script."""
     async with AsyncExitStack() as stack:
 
-        async def make(script: Any) -> Place:
-            server = await stack.enter_async_context(ModelServer(script))
+        async def make(script: Any, **options: Any) -> Place:
+            server = await stack.enter_async_context(ModelServer(script, **options))
             return Place(tmp_path, server, stack)
 
         yield make

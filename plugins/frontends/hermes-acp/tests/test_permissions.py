@@ -128,7 +128,7 @@ async def test_cancelling_while_a_person_is_asked_ends_the_turn(place):
 
 async def test_an_editor_that_goes_away_while_it_is_asked_has_not_agreed(place):
     there = await place([chat(act("now"))])
-    editor = await there.editor()
+    editor = await there.process_editor()
     session = await there.begin(editor)
 
     async def decide(request):

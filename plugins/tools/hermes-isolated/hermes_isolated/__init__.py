@@ -1,0 +1,1 @@
+"""Plugins in processes of their own, confined to what they declare."""

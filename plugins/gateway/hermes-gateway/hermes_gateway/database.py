@@ -65,11 +65,30 @@ CREATE TABLE turns (
     ended REAL
 );
 CREATE INDEX turns_running ON turns (state) WHERE state = 'running';
+CREATE INDEX turns_of ON turns (conversation, id);
+CREATE INDEX updates_of_turn ON updates (turn) WHERE turn IS NOT NULL;
+
+CREATE TABLE owned_sessions (                 -- whose sessions these are, for those who want to go on with one
+    session TEXT PRIMARY KEY,
+    conversation TEXT NOT NULL,
+    person TEXT NOT NULL,
+    began REAL NOT NULL
+);
+CREATE INDEX owned_sessions_of ON owned_sessions (person);
+
+CREATE TABLE asked (                          -- what waits for a person's answer
+    id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,                       -- approval, question
+    conversation TEXT NOT NULL,
+    address TEXT NOT NULL,
+    made REAL NOT NULL
+);
 
 CREATE TABLE outbox (
     id INTEGER PRIMARY KEY,
     key TEXT NOT NULL,
     part INTEGER NOT NULL,                    -- the place of this message among those of one key
+    place INTEGER NOT NULL,                   -- a chat's messages go in the order of this, then of part
     address TEXT NOT NULL,
     body BLOB NOT NULL,                       -- an Outbound as JSON
     edits TEXT NOT NULL DEFAULT '',           -- a Receipt as JSON: the message this one takes the place of
@@ -83,7 +102,7 @@ CREATE TABLE outbox (
     error TEXT NOT NULL DEFAULT '',
     UNIQUE (key, part)
 );
-CREATE INDEX outbox_open ON outbox (address, id) WHERE state IN ('pending', 'sending');
+CREATE INDEX outbox_open ON outbox (address, place, part) WHERE state IN ('pending', 'sending');
 
 CREATE TABLE people (
     platform TEXT NOT NULL,
@@ -122,6 +141,14 @@ CREATE TABLE places (
     seen REAL NOT NULL
 );
 
+CREATE TABLE mirrored (                       -- what was sent into a chat from elsewhere, until its conversation is told
+    id INTEGER PRIMARY KEY,
+    address TEXT NOT NULL,
+    text TEXT NOT NULL,
+    time REAL NOT NULL
+);
+CREATE INDEX mirrored_into ON mirrored (address);
+
 CREATE TABLE homes (
     platform TEXT PRIMARY KEY,
     address TEXT NOT NULL
@@ -149,9 +176,10 @@ class Database:
         self._connection: sqlite3.Connection | None = None
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self, *, forced: bool = True) -> Iterator[sqlite3.Connection]:
         """Write: all of it or nothing, on disk when the block is left. Within another it is a part of that one.
 
+        Without `forced` it survives the end of this process, but perhaps not a power cut: for what may be done again.
         Raises `SessionError` when the disk refuses, or the file is not one of ours.
         """
         with self._lock:
@@ -160,6 +188,7 @@ class Database:
                 yield connection
                 return
             try:
+                connection.execute(f"PRAGMA synchronous = {'FULL' if forced else 'NORMAL'}")
                 connection.execute("BEGIN IMMEDIATE")
                 try:
                     yield connection
@@ -197,7 +226,6 @@ class Database:
             )
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
             _bring_up(connection, self.path)
             self._connection = connection
         return self._connection

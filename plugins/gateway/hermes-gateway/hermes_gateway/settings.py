@@ -152,9 +152,7 @@ class DisplaySection(msgspec.Struct, frozen=True, kw_only=True):
 
     busy_input_mode: Annotated[
         BusyMode,
-        Meta(
-            description="A message while the agent works: ends the turn, waits for its end, or is read at its next step."
-        ),
+        Meta(description="A message during a turn: ends it, waits for its end, or is read at its next step."),
     ] = "interrupt"
     background_process_notifications: Annotated[
         Literal["off", "result", "error", "all"], Meta(description="What chats hear of background processes.")

@@ -1,0 +1,67 @@
+"""What every room of the gateway needs to work with."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hermes_gateway.people import People
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from hermes_gateway.database import Database
+    from hermes_gateway.parts import Adapters, Deliveries
+    from hermes_gateway.settings import Settings
+    from hermes_host.host import Host
+
+__all__ = ["Shared", "people_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """The host, the database, and what the other rooms offer."""
+
+    host: Host
+    database: Database
+    deliveries: Deliveries
+    adapters: Adapters
+    settings: Settings
+    people: People
+    clock: Callable[[], float] = time.time
+    holder: str = field(default_factory=lambda: f"{os.getpid()}-{secrets.token_hex(6)}")
+    """This process, among all that ever held a turn."""
+
+    @property
+    def cache(self) -> Path:
+        """Where files that came in are kept."""
+        return self.host.context("gateway").cache_directory if _known(self.host) else self.host.home / "cache/gateway"
+
+    def external(self, platform: str) -> bool:
+        """Whether nobody writes there: what comes in was made by machines."""
+        spec = self.adapters.spec(platform)
+        return spec is not None and "external" in spec.features
+
+    def has(self, platform: str, feature: str) -> bool:
+        """Whether the platform can do it."""
+        spec = self.adapters.spec(platform)
+        return spec is not None and feature in spec.features
+
+
+def people_of(host: Host, database: Database, settings: Settings, clock: Callable[[], float] = time.time) -> People:
+    """Everybody who may talk, with what the host's environment says about it."""
+    registry = host.registry("adapters")
+
+    def prefix(platform: str) -> str:
+        spec = registry.get(platform).spec if platform in registry else None
+        return (spec.environment if spec is not None else "") or platform.upper().replace("-", "_")
+
+    return People(database, settings, variable=host.secrets.get, prefix=prefix, clock=clock)
+
+
+def _known(host: Host) -> bool:
+    return any(record.name == "gateway" for record in host.plugins.records)

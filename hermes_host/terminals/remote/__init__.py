@@ -8,7 +8,7 @@ from __future__ import annotations
 from hermes_host.terminals.remote.backend import Book, Places, Record, is_gone, start_directory
 from hermes_host.terminals.remote.channel import Channel, Inbox
 from hermes_host.terminals.remote.job_programs import BUSY
-from hermes_host.terminals.remote.place import Keeper, Live, Place, Woken
+from hermes_host.terminals.remote.place import Keeper, Live, Place, Woken, has_jobs
 from hermes_host.terminals.remote.running import Lost
 from hermes_host.terminals.remote.terminal import RemoteTerminal
 
@@ -25,6 +25,7 @@ __all__ = [
     "Record",
     "RemoteTerminal",
     "Woken",
+    "has_jobs",
     "is_gone",
     "start_directory",
 ]

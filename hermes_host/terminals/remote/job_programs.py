@@ -93,13 +93,13 @@ BUSY = (
 for folder in {_FOLDERS}*/; do
   folder=${{folder%/}}
   [ -d "$folder" ] || continue
-  if [ -f "$folder/code" ]; then [ -n "$(find "$folder/code" -mtime +0 2>/dev/null)" ] || exit 1
+  if [ -f "$folder/code" ]; then [ "$1" = running ] || [ -n "$(find "$folder/code" -mtime +0 2>/dev/null)" ] || exit 1
   elif runs "$folder"; then exit 1; fi
 done
 exit 0
 """
 )
-"""Says (exit code 1) that a job runs, or has ended within a day and nobody has asked for its end yet."""
+"""Says (exit code 1) that a job runs, or (unless $1 is `running`) has ended within a day and nobody knows it yet."""
 
 
 def start(folder: str, id: str, text: str, word: str) -> str:

@@ -12,6 +12,7 @@ import msgspec
 
 from hermes_host.errors import HermesError, SessionError
 from hermes_host.terminals.remote.channel import to_the_end
+from hermes_host.terminals.remote.job_programs import BUSY
 from hermes_host.terminals.remote.programs import KILL
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from hermes_host.terminals.remote.channel import Channel
 
-__all__ = ["Keeper", "Live", "Place", "Woken"]
+__all__ = ["Keeper", "Live", "Place", "Woken", "has_jobs"]
 
 _log = logging.getLogger(__name__)
 
@@ -42,6 +43,15 @@ class Live(Protocol):
     async def alive(self) -> bool:
         """Whether it still runs, as the vendor says."""
         ...
+
+
+async def has_jobs(live: Live) -> bool:
+    """Whether a detached job runs in it. What ended ones have left is in files, which sleep keeps."""
+    try:
+        return await live.execute(BUSY, "running") == 1
+    except HermesError as error:
+        _log.warning("cannot tell whether background jobs run in the sandbox: %s", error)
+        return False
 
 
 L = TypeVar("L", bound=Live)
@@ -87,7 +97,8 @@ class Place(Generic[L]):
         self._keeper = keeper
         self._tag = tag
         self._idle_after = idle_after
-        self._persistent = persistent
+        self.persistent = persistent
+        """Whether there is the same sandbox, or another one with its files, when the session is opened again."""
         self._live: L | None = None
         self._lost = False
         self._users = 0
@@ -159,7 +170,7 @@ class Place(Generic[L]):
                 self._live = None
 
     async def close(self) -> None:
-        """Kill what runs, then put it to sleep, or end it where nothing is to be kept."""
+        """Kill what runs, then put it to sleep, or end it where nothing is to be kept. With detached jobs it stays."""
         self._stop_timer()
         if self._dozing is not None:
             await asyncio.wait([self._dozing])
@@ -169,13 +180,16 @@ class Place(Generic[L]):
                 await to_the_end(self._end(live))
 
     async def _end(self, live: L) -> None:
-        if not self._persistent:
+        if not self.persistent:
             await self._keeper.discard(live)
             return
         try:
             await live.execute(KILL, self._tag, "4")
         except HermesError as error:
             _log.warning("processes in the sandbox were not ended one by one: %s", error)
+        if await has_jobs(live):
+            _log.info("the sandbox goes on with its background jobs")
+            return
         await self._keeper.sleep(live)
 
     def _start_timer(self) -> None:
@@ -198,7 +212,8 @@ class Place(Generic[L]):
             if live is None or self._users:
                 return
             try:
-                if await live.execute(KILL, self._tag, "look") != 0 and await self.check(live):
+                busy = await live.execute(KILL, self._tag, "look") != 0 or await has_jobs(live)
+                if busy and await self.check(live):
                     self._start_timer()
                     return
                 if self._live is not None:

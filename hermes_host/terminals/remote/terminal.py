@@ -44,6 +44,11 @@ class RemoteTerminal:
         """What commands see as HOME."""
         return self._home
 
+    @property
+    def detaches(self) -> bool:
+        """Jobs go on while the sandbox is kept."""
+        return self._place.persistent
+
     async def run(self, command: Command) -> AsyncIterator[Output | Exited]:
         """Run a command; see `hermes_host.protocols.Terminal.run`."""
         if "\0" in command.script or any("\0" in word for word in command.argv):
@@ -58,7 +63,8 @@ class RemoteTerminal:
     async def _run(self, command: Command, *, telling: bool) -> AsyncIterator[Output | Exited]:
         cwd = self._absolute(self._expand(command.cwd)) if command.cwd else self._directory
         async with AsyncExitStack() as stack:
-            tag = f"{self._tag}.{token_hex(6)}."
+            # What closes the terminal, or lets the sandbox sleep, looks for its own tag.
+            tag = f"{'job' if command.detached else self._tag}.{token_hex(6)}."
             live, channel = await self._channel(stack, command)
             if telling and self._place.notice:
                 yield Output(f"[{self._place.notice}]\n".encode(), 1 if command.pty else 2)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hermes_daytona.sdk import Account, LiveSandbox, load, patiently, translated
 from hermes_daytona.settings import Settings, TerminalSettings
 from hermes_host.errors import NotFound, ToolError
-from hermes_host.terminals.remote import Book, Places, Record, Woken, is_gone, start_directory
+from hermes_host.terminals.remote import Book, Places, Record, Woken, has_jobs, is_gone, start_directory
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -63,7 +63,7 @@ class DaytonaBackend:
                 await self._account.close()
 
     async def reap(self) -> Sequence[str]:
-        """Stop sandboxes nobody has open, and delete those of conversations that are gone."""
+        """Stop sandboxes nobody has open and no job runs in, and delete those of conversations that are gone."""
         if not self._account.is_set and not self._book.names():
             return ()  # never used
         said: list[str] = []
@@ -94,8 +94,9 @@ class DaytonaBackend:
             if await is_gone(self._services, key):
                 await keeper.discard(LiveSandbox(sandbox))
                 return (f"{name}: deleted with its files; the conversation {key} is gone.",)
-            if sandbox.state == load().SandboxState.STARTED:
-                await keeper.sleep(LiveSandbox(sandbox))
+            live = LiveSandbox(sandbox)
+            if sandbox.state == load().SandboxState.STARTED and not await has_jobs(live):
+                await keeper.sleep(live)
                 return (f"{name}: stopped; nobody has the conversation {key or '(unknown)'} open.",)
         return ()
 

@@ -33,7 +33,7 @@ def hermes_terminals() -> Iterable[TerminalSpec]:
         name="daytona",
         summary="Commands and files in a Daytona sandbox for each conversation, stopped while idle",
         target="hermes_daytona.backend:connect",
-        features=frozenset({"files", "pty", "background", "hibernate", "network", "reap"}),
+        features=frozenset({"files", "pty", "background", "detached", "hibernate", "network", "reap"}),
     )
 
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from hermes_host.errors import HermesError, NotFound, ToolError
-from hermes_host.terminals.remote import Book, Places, Record, Woken, is_gone, start_directory
+from hermes_host.terminals.remote import Book, Places, Record, Woken, has_jobs, is_gone, start_directory
 from hermes_modal.sdk import Account, LiveSandbox, load, translated
 from hermes_modal.settings import Settings, TerminalSettings
 
@@ -74,7 +74,7 @@ class ModalBackend:
                 await self._account.close()
 
     async def reap(self) -> Sequence[str]:
-        """Put sandboxes nobody has open to sleep, and end those of conversations that are gone, with their files."""
+        """Put sandboxes to sleep that nobody has open and no job runs in; end those of conversations that are gone."""
         if not self._account.is_set and not self._book.names():
             return ()  # never used
         said: list[str] = []
@@ -108,6 +108,8 @@ class ModalBackend:
             if await is_gone(self._services, key):
                 await keeper.discard(LiveSandbox(sandbox))
                 return (f"{name}: ended, with its files; the conversation {key} is gone.",)
+            if await has_jobs(LiveSandbox(sandbox)):
+                return ()
             await keeper.sleep(LiveSandbox(sandbox))
             return (f"{name}: put to sleep; nobody has the conversation {key or '(unknown)'} open.",)
 

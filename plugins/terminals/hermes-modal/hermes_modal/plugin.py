@@ -33,7 +33,7 @@ def hermes_terminals() -> Iterable[TerminalSpec]:
         name="modal",
         summary="Commands and files in a Modal sandbox for each conversation, asleep while idle",
         target="hermes_modal.backend:connect",
-        features=frozenset({"files", "pty", "background", "hibernate", "network", "reap"}),
+        features=frozenset({"files", "pty", "background", "detached", "hibernate", "network", "reap"}),
     )
 
 

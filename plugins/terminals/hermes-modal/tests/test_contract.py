@@ -9,7 +9,7 @@ from hermes_host.testing import TerminalContract
 
 
 class TestModal(TerminalContract):
-    features = frozenset({"files", "pty", "background", "hibernate", "network", "reap"})
+    features = frozenset({"files", "pty", "background", "detached", "hibernate", "network", "reap"})
     patience = 2.0
 
     @pytest.fixture

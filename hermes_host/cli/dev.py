@@ -111,9 +111,9 @@ class _Reloader:
                     elif ending is not None:
                         ending.cancel()
                     if change.done() and not self._stopped.is_set():
-                        names = sorted({Path(path).name for _, path in change.result() if Path(path).exists()})
+                        names = sorted({os.path.basename(path) for _, path in change.result()})
                         change = asyncio.ensure_future(anext(changes))
-                        await self._reload(", ".join(names) or "removed")
+                        await self._reload(", ".join(names))
                 change.cancel()
                 await asyncio.wait({change})
         finally:
@@ -124,7 +124,7 @@ class _Reloader:
     def _counts(self, _change: object, path: str) -> bool:
         """Whether a file is the plugin's: its package, and pyproject.toml."""
         changed = Path(path)
-        if "__pycache__" in changed.parts or changed.suffix in (".pyc", ".swp", ".tmp") or changed.name.endswith("~"):
+        if "__pycache__" in changed.parts or changed.suffix in ("", ".pyc", ".swp", ".tmp") or path.endswith("~"):
             return False
         package = Path(self._watched.source) / self._watched.package
         return changed == self._folder / "pyproject.toml" or changed.is_relative_to(package)

@@ -41,9 +41,10 @@ _COLOURS = {"ok": "green", "warning": "yellow", "error": "red", "skipped": None}
 
 @click.command(epilog="Example: hermes plugins check ./hermes-weather")
 @click.argument("subject", metavar="PATH|NAME")
+@click.option("--quick", is_flag=True, help="Only look at it: no tests, no ruff, no mypy.")
 @json_option
 @pass_host
-def check(host: Host, subject: str, as_json: bool) -> int:
+def check(host: Host, subject: str, quick: bool, as_json: bool) -> int:
     """Check a plugin before others use it: metadata, specs, speed, secrets, its tests, the usual tools.
 
     PATH is a project folder, installed or not; NAME an installed plugin. Its code is run. The exit code is 1 when
@@ -56,7 +57,7 @@ def check(host: Host, subject: str, as_json: bool) -> int:
         if not as_json:
             _show(finding)
 
-    title = _check(host, subject, say, announce=None if as_json else click.echo)
+    title = _check(host, subject, say, quick=quick, announce=None if as_json else click.echo)
     counted = Counter(finding.status for finding in findings)
     if as_json:
         print_json({**title, "passed": not counted["error"], "findings": findings})
@@ -69,7 +70,12 @@ def check(host: Host, subject: str, as_json: bool) -> int:
 
 
 def _check(
-    host: Host, subject: str, say: Callable[[Finding], None], announce: Callable[[str], object] | None
+    host: Host,
+    subject: str,
+    say: Callable[[Finding], None],
+    *,
+    quick: bool,
+    announce: Callable[[str], object] | None,
 ) -> dict[str, str]:
     project, record = _find(host, subject)
     name = project.name if project else record.name if record else ""
@@ -95,6 +101,8 @@ def _check(
             say(finding)
             if finding.name == "loads" and finding.status == "ok":
                 kinds = {word.partition(":")[0].replace(" ", "_") for word in finding.detail.split(", ")}
+        if quick:
+            return title
         if project is None:
             remedy = "Give the folder of its project."
             say(Finding(name="tests", status="skipped", detail="They are not installed with it.", remedy=remedy))

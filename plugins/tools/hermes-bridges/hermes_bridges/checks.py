@@ -23,7 +23,7 @@ async def folders(context: PluginContext) -> Iterable[CheckResult]:
         known = bridges.all()
     except HermesError as error:
         return [CheckResult(name="bridges", status="error", detail=error.message, remedy=error.remedy)]
-    await bridges.load(bridges.settings.load_timeout)
+    await bridges.load()
     on = [bridge for bridge in known if bridge.state == "on"]
     found = [CheckResult(name="bridges", status="ok", detail=f"{len(on)} of {len(known)} folders are used")]
     found += [

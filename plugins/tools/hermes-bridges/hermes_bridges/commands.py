@@ -76,7 +76,7 @@ def show(host: Host, name: str, as_json: bool) -> None:
     async def work() -> tuple[Bridge, list[str]]:
         service = await host.context("bridges").services.get(Bridges)
         bridge = service.get(name)
-        await service.load(service.settings.load_timeout)
+        await service.load()
         return bridge, [problem for plugin in service.python() if plugin.name == name for problem in plugin.problems]
 
     bridge, problems = run_async(host, work)

@@ -61,7 +61,7 @@ class Prompts:
     async def expand(self, message: Message, session: SessionContext) -> Message:
         """The message with what hooks add to it. Raises `Denied` where one refuses it."""
         first = KEY not in session.memory
-        await self._bridges.load(self._bridges.settings.load_timeout)
+        await self._bridges.load()
         self._bridges.attend(session)
         if not self._bridges.on() or session.source in _BACKGROUND:
             return message

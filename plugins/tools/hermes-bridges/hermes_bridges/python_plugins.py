@@ -125,6 +125,9 @@ class PythonPlugin:
         except HermesError as error:
             cause = error.__cause__
             self._clear(str(cause) if isinstance(cause, HermesError) else str(error))
+        except BaseException:
+            self.close()
+            raise
 
     def _load(self) -> None:
         if self.bundle.kind == "gateway-hook":
@@ -145,6 +148,7 @@ class PythonPlugin:
         self.tools.clear()
         self.hooks.clear()
         self.handle = None
+        self._package.close()
         self.note(f"it could not be loaded: {problem}")
 
     def add_tool(
@@ -213,6 +217,9 @@ class PythonPlugin:
             return []
         found = []
         for callback in self.hooks[hook]:
+            # Two of the hooks come with two sets of facts; one that insists on those of a turn means the turn.
+            if not _satisfied(callback, facts):
+                continue
             value = await self._tell(hook, callback, {**facts})
             if value is not None:
                 found.append(value)
@@ -244,6 +251,15 @@ class PythonPlugin:
         """Forget its modules."""
         self._package.close()
         self.threads.close()
+
+
+def _satisfied(function: Callable[..., Any], facts: dict[str, Any]) -> bool:
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return True
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return all(item.default is not item.empty or item.name in facts for item in parameters if item.kind in named)
 
 
 def accepted(function: Callable[..., Any], facts: dict[str, Any]) -> dict[str, Any]:

@@ -73,7 +73,7 @@ class Threads:
         # One loop for all calls: what a plugin made in one of them, such as a connection, can be used in the next.
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
-            threading.Thread(target=self._loop.run_forever, name=f"bridge-{self._name}-loop", daemon=True).start()
+            threading.Thread(target=_serve, args=(self._loop,), name=f"bridge-{self._name}-loop", daemon=True).start()
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     def close(self) -> None:
@@ -81,6 +81,13 @@ class Threads:
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._loop = None
+
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    try:
+        loop.run_forever()
+    finally:
+        loop.close()
 
 
 def described(error: BaseException) -> str:

@@ -138,7 +138,7 @@ async def test_one_that_cannot_load_costs_only_itself(hermes, make, talk, home, 
     told = notices(await chat.turn("hello"))
     assert any("'bad': it could not be loaded" in text and said in text for text in told), told
     assert "lookup_ticket" in chat.host.tools
-    assert said in hermes("show", "bad").output
+    assert said in (await asyncio.to_thread(hermes, "show", "bad")).output
 
 
 async def test_a_tool_that_hangs_or_fails_is_a_result_and_not_the_end(hermes, make, talk, home, words):
@@ -164,10 +164,9 @@ async def test_a_hook_that_keeps_failing_is_not_called_again(hermes, make, talk)
     code = "def boom(**kw): raise ValueError('boom')\ndef register(ctx): ctx.register_hook('pre_llm_call', boom)\n"
     hermes("add", make("bad", {"plugin.yaml": "name: bad\n", "__init__.py": code}), "--yes")
     chat = await talk()
-    for _ in range(3):
-        await chat.turn("hello")
-    assert any("it is not called again" in problem for problem in (await loaded(chat)).problems)
-    assert "boom" in str(notices(await chat.turn("hello")))
+    told = [text for _ in range(4) for text in notices(await chat.turn("hello"))]
+    assert len([text for text in told if "boom" in text]) == 2
+    assert "it is not called again" in told[-1]
 
 
 async def test_a_tool_whose_name_is_taken_gets_another_one(hermes, make, talk, words):
@@ -220,7 +219,7 @@ async def test_after_a_change_nothing_of_it_runs_any_more(hermes, make, talk, wo
     hermes("add", folder, "--yes")
     chat = await talk("once", "once")
     await chat.turn("hello")
-    (folder / "store.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nTICKETS = {{}}\n", encoding="utf-8")
+    (folder / "store.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()\nTICKETS = {{}}\n", encoding="utf-8")
     assert "is off" in words(await chat.call("lookup_ticket", number=7))
     assert chat.said() == "use lookup_ticket"
     late = await talk()

@@ -158,7 +158,8 @@ class Connection:
             from hermes_mcp.endpoint import http_streams
             from hermes_mcp.sign_in import auth_for
 
-            async with http_streams(self.settings, auth_for(self.context, self.name, self.settings)) as pair:
+            auth = auth_for(self.context, self.name, self.settings, self._requests)
+            async with http_streams(self.settings, auth) as pair:
                 yield pair
             return
         self._child = await Child.start(
@@ -283,6 +284,9 @@ class Connection:
                 f"The MCP server {self.name!r} {ended} during this call.{self._last_words()}",
                 remedy="The call may have taken effect. The next one starts it again.",
             )
+        if self._requests.refused is not None:
+            self.close()
+            return self._requests.refused
         if self._child is None and (type(error).__name__ != "MCPError" or _is_over(error)):
             self.close()  # the next call connects anew
         return ToolError(f"The MCP server {self.name!r} failed: {self.logfile.redact(reason(error))}")

@@ -23,12 +23,16 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine
 
     from hermes_host.context import PluginContext, ToolContext
+    from hermes_host.errors import ToolError
     from hermes_mcp.logfile import LogFile
     from hermes_mcp.settings import ServerSettings
 
-__all__ = ["Clock", "Requests"]
+__all__ = ["SIGN_IN_LIMIT", "Clock", "Requests"]
 
-_ALLOW, _DENY, _DECLINE = "Allow once", "Deny", "Decline"
+SIGN_IN_LIMIT = 300.0
+"""Seconds a person gets in the browser."""
+
+_ALLOW, _DENY, _DECLINE, _SIGNED_IN = "Allow once", "Deny", "Decline", "I signed in"
 _SHOWN = 1_500
 
 
@@ -72,6 +76,8 @@ class Requests:
         self._logfile = logfile
         self._calls: list[tuple[ToolContext, Clock]] = []
         self._recent: deque[float] = deque()
+        self.refused: ToolError | None = None
+        """Why a sign-in did not come about. The SDK ends the connection over it and says only that it ended."""
 
     def callbacks(self) -> dict[str, Any]:
         """What the client is given: nothing that is not allowed, so that the server knows what it can ask."""
@@ -218,6 +224,36 @@ class Requests:
 
     async def _ask(self, call: ToolContext, text: str, choices: tuple[str, ...]) -> str | None:
         return await call.ask(text, choices, timeout=self._settings.elicitation.timeout)
+
+    # -------------------------------------------------------------------------------------------------- signing in
+
+    @property
+    def can_sign_in(self) -> bool:
+        """Whether a call is under way whose conversation has somebody who can be asked."""
+        current = self._current()
+        return current is not None and current[0].can_ask
+
+    async def sign_in(self, address: str, rights: str, done: asyncio.Task[Any]) -> bool:
+        """Have the person of the running call open an address; ends when `done` does. False when they decline."""
+        current = self._current()
+        if current is None or not current[0].can_ask:
+            return False
+        call, clock = current
+        wanted = f" and give it these rights: {visible(_cut(rights))}" if rights else ""
+        text = (
+            f"The MCP server {self._name!r} wants you to sign in{wanted}.\n"
+            f"Open this address in a browser on this machine:\n\n{exact(address)}"
+        )
+        async with clock.stopped():
+            asking = asyncio.ensure_future(call.ask(text, (_SIGNED_IN, _DECLINE), timeout=SIGN_IN_LIMIT))
+            try:
+                await asyncio.wait({asking, done}, return_when=asyncio.FIRST_COMPLETED)
+                if not done.done() and asking.result() != _SIGNED_IN:
+                    return False
+                await asyncio.wait({done}, timeout=SIGN_IN_LIMIT)
+            finally:
+                asking.cancel()
+        return done.done()
 
     # ------------------------------------------------------------------------------------------------ the place
 

@@ -10,6 +10,10 @@ from msgspec import Meta
 __all__ = ["Elicitation", "McpServers", "RegisteredClient", "Sampling", "ServerSettings", "ToolFilter"]
 
 
+def _is_document(url: str) -> bool:
+    return url.startswith("https://") and url.removeprefix("https://").rstrip("/").count("/") > 0
+
+
 class ToolFilter(msgspec.Struct, frozen=True, kw_only=True):
     """What of a server is used."""
 
@@ -43,14 +47,24 @@ class Elicitation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RegisteredClient(msgspec.Struct, frozen=True, kw_only=True):
-    """A client that was registered with the authorization server by hand, where it registers none by itself."""
+    """A client that the authorization server knows already, where it registers none by itself."""
 
     client_id: Annotated[str, Meta(description="Its id; empty: register by itself.")] = ""
     client_secret: Annotated[str, Meta(description="Its secret, where it has one; best as ${NAME}.")] = ""
+    metadata_url: Annotated[
+        str,
+        Meta(
+            description="An https address of a client metadata document, its id where the server takes such; see port."
+        ),
+    ] = ""
     port: Annotated[
         int, Meta(description="The port of http://127.0.0.1:PORT/callback it was registered with.", ge=0)
     ] = 0
     scope: Annotated[str, Meta(description="What to ask for; empty: what the server names.")] = ""
+
+    def __post_init__(self) -> None:
+        if self.metadata_url and not _is_document(self.metadata_url):
+            raise ValueError("the metadata_url must be an https address with a path")
 
 
 class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,7 +1,8 @@
 """Signing in to a server with OAuth 2.1: dynamic registration, PKCE, tokens in a file of mode 0600.
 
-A conversation only uses and renews what is stored; signing in is `hermes mcp auth NAME`, where somebody sits at this
-machine. The redirect comes back to a port of the loopback interface that stays the same for a registration.
+Signing in is `hermes mcp auth NAME`, where somebody sits at this machine. A conversation uses and renews what is
+stored; where a call needs a new sign-in, or more rights than were given, the person of that conversation is asked, a
+few times at most. The redirect comes back to a port of the loopback interface that stays the same for a registration.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import secrets
 import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import msgspec
 
@@ -21,18 +22,22 @@ from hermes_host.context import private_directory
 from hermes_host.errors import ToolError
 from hermes_host.visible import one_line
 from hermes_mcp.names import file_name
+from hermes_mcp.requests import SIGN_IN_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from hermes_host.context import PluginContext
+    from hermes_mcp.requests import Requests
     from hermes_mcp.settings import ServerSettings
 
 __all__ = ["Stored", "auth_for", "forget", "is_signed_in", "sign_in"]
 
-_WAIT = 300.0
-"""Seconds a person gets in the browser."""
+_MOST = 2
+"""Sign-ins within `_WHILE` that a server may bring about: more rights that never suffice must not go on for ever."""
+
+_WHILE = 600.0
 
 
 class Stored(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -44,6 +49,10 @@ class Stored(msgspec.Struct, kw_only=True, omit_defaults=True):
     expires: float | None = None
     client: dict[str, Any] | None = None
     metadata: dict[str, Any] | None = None
+    scope: str = ""
+    """Rights the server asked for that were not given yet; the next sign-in asks for them as well."""
+    asked: list[float] = []
+    """When conversations were asked for a sign-in."""
 
 
 class _Storage:
@@ -55,9 +64,8 @@ class _Storage:
         self._registered = settings.oauth
         self.stored = _load(path)
         if self.stored.url != url:
-            self.stored = Stored(
-                url=url, port=settings.oauth.port
-            )  # tokens are for the server they were given by, and for no other
+            # Tokens are for the server they were given by, and for no other.
+            self.stored = Stored(url=url, port=settings.oauth.port)
         self.provider: Any = None
 
     async def get_tokens(self) -> Any:
@@ -68,6 +76,8 @@ class _Storage:
     async def set_tokens(self, tokens: Any) -> None:
         self.stored.tokens = _plain(tokens)
         self.stored.expires = time.time() + tokens.expires_in if tokens.expires_in else None
+        granted = set((tokens.scope or "").split())
+        self.stored.scope = " ".join(right for right in self.stored.scope.split() if right not in granted)
         if self.provider is not None and self.provider.context.oauth_metadata is not None:
             self.stored.metadata = _plain(self.provider.context.oauth_metadata)
         self.save()
@@ -95,21 +105,67 @@ class _Storage:
         temporary.replace(self.path)
 
 
-def auth_for(context: PluginContext, name: str, settings: ServerSettings) -> Any:
-    """What signs requests; None where the server needs no sign-in."""
+def auth_for(context: PluginContext, name: str, settings: ServerSettings, requests: Requests | None = None) -> Any:
+    """What signs the messages of a connection; None where the server needs no sign-in.
+
+    `requests` knows the running call, and so who can be asked.
+    """
     if settings.auth != "oauth":
         return None
-
-    async def refuse(address: str) -> None:
-        raise ToolError(
-            f"The MCP server {name!r} wants you to sign in.", remedy=f"Run this outside: hermes mcp auth {name}"
-        )
-
-    async def never() -> Any:
-        raise ToolError(f"Nobody signed in to the MCP server {name!r}.")
-
     storage = _Storage(_path(context, name), settings)
-    return _provider(settings, storage, refuse, never)
+    during = _DuringCall(name, storage, requests)
+    return _provider(settings, storage, during.redirect, during.result)
+
+
+class _DuringCall:
+    """A sign-in that a server asks for while a conversation works with it."""
+
+    def __init__(self, name: str, storage: _Storage, requests: Requests | None) -> None:
+        self._name = name
+        self._storage = storage
+        self._requests = requests
+        self._address = ""
+
+    async def redirect(self, address: str) -> None:
+        """Whether anybody is asked is decided here. Raises `ToolError`."""
+        stored = self._storage.stored
+        rights = _rights(address)
+        now = time.time()
+        stored.scope = _union(stored.scope, rights)
+        recent = [moment for moment in stored.asked if 0 <= now - moment < _WHILE]
+        possible = self._requests is not None and self._requests.can_sign_in and stored.port and _is_web(address)
+        stored.asked = [*recent, now] if possible and len(recent) < _MOST else recent
+        self._storage.save()
+        if not possible:
+            raise self._refusal(
+                "wants you to sign in" + (f" with these rights: {one_line(rights, 200)}" if rights else "")
+            )
+        if len(recent) >= _MOST:
+            raise self._refusal(f"asked for {_MOST} sign-ins within {_WHILE / 60:g} minutes and is not content")
+        self._address = _with_rights(address, stored.scope)
+
+    async def result(self) -> Any:
+        """Ask the person, and wait for the browser. Raises `ToolError`."""
+        callback = _Callback()
+        await callback.listen(self._storage.stored.port)
+        done = asyncio.ensure_future(callback.result())
+        try:
+            if callback.port != self._storage.stored.port:
+                raise self._refusal("wants you to sign in, and the port for it is in use")
+            assert self._requests is not None, "redirect came first"
+            if not await self._requests.sign_in(self._address, _rights(self._address), done):
+                raise self._refusal("wants you to sign in, and nobody did")
+            return done.result()
+        finally:
+            done.cancel()
+            await callback.close()
+
+    def _refusal(self, what: str) -> ToolError:
+        remedy = f"Run this outside: hermes mcp auth {self._name}"
+        error = ToolError(f"The MCP server {self._name!r} {what}.", remedy=remedy)
+        if self._requests is not None:
+            self._requests.refused = error
+        return error
 
 
 def is_signed_in(context: PluginContext, name: str, settings: ServerSettings) -> bool:
@@ -140,10 +196,16 @@ async def sign_in(context: PluginContext, name: str, settings: ServerSettings, s
     if callback.port != storage.stored.port:
         storage.stored.port, storage.stored.client = callback.port, None
 
+    opened = 0
+
     async def open_browser(address: str) -> None:
-        if urlsplit(address).scheme not in ("http", "https"):
+        nonlocal opened
+        opened += 1
+        if not _is_web(address):
             raise ToolError(f"The server named an address that no browser should open: {one_line(address)}")
-        show(address)
+        if opened > _MOST:
+            raise ToolError(f"The server asked for more than {_MOST} sign-ins in a row.")
+        show(_with_rights(address, storage.stored.scope))
 
     @asynccontextmanager
     async def transport() -> AsyncIterator[Any]:
@@ -151,10 +213,12 @@ async def sign_in(context: PluginContext, name: str, settings: ServerSettings, s
             yield pair
 
     try:
-        async with Client(transport(), mode="legacy"):
-            pass
+        async with Client(transport(), mode="legacy") as client:
+            if client.server_capabilities.tools:  # some greet everybody and ask for a sign-in only now
+                await client.list_tools()
     except Exception as error:
-        raise ToolError(f"Signing in to {name!r} failed: {reason(error)}") from error
+        if not storage.stored.tokens:
+            raise ToolError(f"Signing in to {name!r} failed: {reason(error)}") from error
     finally:
         await callback.close()
     if not storage.stored.tokens:
@@ -173,7 +237,8 @@ def _provider(settings: ServerSettings, storage: _Storage, redirect: Any, callba
             "scope": settings.oauth.scope or None,
         }
     )
-    provider = OAuthClientProvider(settings.url, metadata, storage, redirect, callback)
+    document = settings.oauth.metadata_url or None
+    provider = OAuthClientProvider(settings.url, metadata, storage, redirect, callback, client_metadata_url=document)
     provider.context.token_expiry_time = storage.stored.expires
     if storage.stored.metadata:
         provider.context.oauth_metadata = OAuthMetadata.model_validate(storage.stored.metadata)
@@ -204,10 +269,10 @@ class _Callback:
         from mcp.shared.auth import AuthorizationCodeResult
 
         try:
-            async with asyncio.timeout(_WAIT):
+            async with asyncio.timeout(SIGN_IN_LIMIT):
                 query = await self._query
         except TimeoutError:
-            raise ToolError(f"Nobody signed in within {_WAIT:g} s.") from None
+            raise ToolError(f"Nobody signed in within {SIGN_IN_LIMIT:g} s.") from None
         if "error" in query:
             detail = one_line(f"{query['error']} {query.get('error_description', '')}", 200)
             raise ToolError(f"The sign-in was refused: {detail}")
@@ -236,6 +301,28 @@ class _Callback:
         writer.close()
         if known and not self._query.done():
             self._query.set_result(query)
+
+
+def _is_web(address: str) -> bool:
+    return urlsplit(address).scheme in ("http", "https")
+
+
+def _rights(address: str) -> str:
+    return " ".join(parse_qs(urlsplit(address).query).get("scope", ()))
+
+
+def _with_rights(address: str, more: str) -> str:
+    """The address of an authorization request, asking for these rights as well."""
+    split = urlsplit(address)
+    query = parse_qs(split.query, keep_blank_values=True)
+    wanted = _union(_rights(address), more)
+    if not more or wanted == _rights(address):
+        return address
+    return split._replace(query=urlencode({**query, "scope": [wanted]}, doseq=True)).geturl()
+
+
+def _union(one: str, other: str) -> str:
+    return " ".join(dict.fromkeys([*one.split(), *other.split()]))
 
 
 def _path(context: PluginContext, name: str) -> Path:

@@ -70,3 +70,76 @@ async def test_tokens_are_not_sent_to_another_address(bench):
     settings = (await bench.servers(host)).get("it").settings
     assert not is_signed_in(host.context("mcp"), "it", settings)
     assert await auth_for(host.context("mcp"), "it", settings).context.storage.get_tokens() is None
+
+
+class Person:
+    """Opens the address a conversation shows, or declines."""
+
+    def __init__(self, browser, *, willing=True):
+        self.questions = []
+        self._browser, self._willing = browser, willing
+
+    async def ask(self, question):
+        self.questions.append(question.text)
+        if not self._willing:
+            return "Decline"
+        self._browser(question.text.split()[-1])
+        return "I signed in"
+
+
+async def signed_in(bench, web_server, browser, how):
+    url = web_server("guarded", how)
+    host = await bench.open(it={"url": url, "auth": "oauth", "enabled": False})
+    await sign_in(host.context("mcp"), "it", (await bench.servers(host)).get("it").settings, browser)
+    await host.aclose()
+    return await bench.open(it={"url": url, "auth": "oauth"})
+
+
+def rights(bench):
+    stored = msgspec.json.decode((bench.home / "plugins/mcp/tokens/it.json").read_bytes(), type=Stored)
+    return set((stored.tokens or {}).get("scope", "").split()), stored.scope
+
+
+async def test_a_call_that_needs_more_rights_asks_its_person_and_goes_on(bench, web_server, browser):
+    host = await signed_in(bench, web_server, browser, "steps")
+    person = Person(browser)
+    result = await bench.call(host, "mcp_it_secret", more={"questioner": person})
+    assert text_of(result.content) == "the tea is in the tin"
+    assert len(person.questions) == 1
+    assert "these rights: basic more" in person.questions[0]
+    assert "more" in rights(bench)[0]
+    assert text_of((await bench.call(host, "mcp_it_secret")).content) == "the tea is in the tin"
+
+
+@pytest.mark.parametrize("attended", [True, False], ids=["who declines", "who is not there"])
+async def test_without_a_person_the_call_fails_and_the_next_sign_in_asks_for_the_rights(
+    bench, web_server, browser, attended
+):
+    host = await signed_in(bench, web_server, browser, "steps")
+    more = {"questioner": Person(browser, willing=False)} if attended else {}
+    result = await bench.call(host, "mcp_it_secret", more=more)
+    assert result.is_error
+    assert "hermes mcp auth it" in text_of(result.content)
+    assert rights(bench)[1] == "basic more"
+
+    settings = (await bench.servers(host)).get("it").settings
+    await sign_in(host.context("mcp"), "it", settings, browser)
+    assert "more" in rights(bench)[0]
+    assert rights(bench)[1] == ""
+
+
+async def test_a_server_that_is_never_content_may_ask_twice(bench, web_server, browser):
+    host = await signed_in(bench, web_server, browser, "never")
+    person = Person(browser)
+    for _ in range(4):
+        result = await bench.call(host, "mcp_it_secret", more={"questioner": person})
+        assert result.is_error
+    assert len(person.questions) == 2
+    assert "is not content" in text_of(result.content)
+
+
+async def test_a_client_metadata_document_must_be_an_https_address(bench):
+    entry = {"url": "https://it.example/mcp", "oauth": {"metadata_url": "http://it.example/client.json"}}
+    host = await bench.open(it=entry)
+    assert host.config.section("mcp_servers")["it"].oauth.metadata_url == ""
+    assert "metadata_url must be an https address" in " ".join(fault.message for fault in host.config.problems)

@@ -1,4 +1,8 @@
-"""A server on the official SDK behind OAuth 2.1; its port is its first line. `guarded.py refuse` lets nobody in."""
+"""A server on the official SDK behind OAuth 2.1; its port is its first line.
+
+`guarded.py refuse` lets nobody in, `guarded.py steps` wants the right `more` for a call, `guarded.py never` is not
+content with any rights.
+"""
 
 import secrets
 import socket
@@ -18,7 +22,8 @@ class Provider:
         self.clients, self.codes, self.access, self.refresh = {}, {}, {}, {}
 
     async def get_client(self, client_id):
-        return self.clients.get(client_id)
+        client = self.clients.get(client_id)
+        return client and client.model_copy(update={"scope": "basic more"})
 
     async def register_client(self, client_info):
         self.clients[client_info.client_id] = client_info
@@ -28,7 +33,7 @@ class Provider:
             return construct_redirect_uri(str(params.redirect_uri), error="access_denied", state=params.state)
         code = AuthorizationCode(
             code=secrets.token_hex(8),
-            scopes=[],
+            scopes=params.scopes or [],
             expires_at=time.time() + 60,
             client_id=client.client_id,
             code_challenge=params.code_challenge,
@@ -43,20 +48,20 @@ class Provider:
 
     async def exchange_authorization_code(self, client, code):
         del self.codes[code.code]
-        return self.grant(client)
+        return self.grant(client, code.scopes)
 
-    def grant(self, client):
+    def grant(self, client, scopes):
         access, refresh = secrets.token_hex(16), secrets.token_hex(16)
-        self.access[access] = AccessToken(token=access, client_id=client.client_id, scopes=[])
-        self.refresh[refresh] = RefreshToken(token=refresh, client_id=client.client_id, scopes=[])
-        return OAuthToken(access_token=access, refresh_token=refresh, expires_in=3600)
+        self.access[access] = AccessToken(token=access, client_id=client.client_id, scopes=scopes)
+        self.refresh[refresh] = RefreshToken(token=refresh, client_id=client.client_id, scopes=scopes)
+        return OAuthToken(access_token=access, refresh_token=refresh, expires_in=3600, scope=" ".join(scopes) or None)
 
     async def load_refresh_token(self, client, token):
         return self.refresh.get(token)
 
     async def exchange_refresh_token(self, client, token, scopes):
         del self.refresh[token.token]
-        return self.grant(client)
+        return self.grant(client, scopes)
 
     async def load_access_token(self, token):
         return self.access.get(token)
@@ -69,13 +74,16 @@ listener = socket.socket()
 listener.bind(("127.0.0.1", 0))
 listener.listen()
 address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+provider = Provider()
 server = MCPServer(
     "guarded",
-    auth_server_provider=Provider(),
+    auth_server_provider=provider,
     auth=AuthSettings(
         issuer_url=address,
         resource_server_url=f"{address}/mcp",
         client_registration_options=ClientRegistrationOptions(enabled=True),
+        required_scopes=["basic"] if sys.argv[1:] in (["steps"], ["never"]) else None,
+        validate_token_resource=False,
     ),
 )
 
@@ -86,5 +94,31 @@ def secret() -> str:
     return "the tea is in the tin"
 
 
+def with_rights(app):
+    """Calls need a right that nobody has at first."""
+
+    async def check(scope, receive, send):
+        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] != "/mcp":
+            return await app(scope, receive, send)
+        message = await receive()
+        token = dict(scope["headers"]).get(b"authorization", b"").decode().removeprefix("Bearer ")
+        held = provider.access[token].scopes if token in provider.access else []
+        if b'"tools/call"' in message["body"] and (sys.argv[1] == "never" or "more" not in held):
+            wanted = b'Bearer error="insufficient_scope", scope="more"'
+            await send({"type": "http.response.start", "status": 403, "headers": [(b"www-authenticate", wanted)]})
+            return await send({"type": "http.response.body", "body": b"{}"})
+        messages = [message]
+        return await app(scope, lambda: receive() if not messages else _given(messages), send)
+
+    return check
+
+
+async def _given(messages):
+    return messages.pop()
+
+
+application = server.streamable_http_app()
+if sys.argv[1:] in (["steps"], ["never"]):
+    application = with_rights(application)
 print(listener.getsockname()[1], flush=True)
-uvicorn.Server(uvicorn.Config(server.streamable_http_app(), log_level="error")).run(sockets=[listener])
+uvicorn.Server(uvicorn.Config(application, log_level="error")).run(sockets=[listener])

@@ -38,7 +38,7 @@ def has_sandbox() -> bool:
         return False
 
 
-def run_confined(command: Sequence[str], *, readable: Sequence[Path], folder: Path) -> bytes:
+def run_confined(command: Sequence[str], *, readable: Sequence[Path], folder: Path, seconds: float = _SECONDS) -> bytes:
     """What a command writes to standard output. It sees the system, the folders of `readable`, and may write to
     `folder`, where it runs. Raises `HermesError` when it fails, takes too long or writes too much."""
     if has_sandbox():
@@ -55,9 +55,9 @@ def run_confined(command: Sequence[str], *, readable: Sequence[Path], folder: Pa
             start_new_session=True,
         )
         try:
-            code = process.wait(_SECONDS)
+            code = process.wait(seconds)
         except subprocess.TimeoutExpired:
-            raise HermesError(f"It did not describe itself within {_SECONDS:g} s.") from None
+            raise HermesError(f"It did not describe itself within {seconds:g} s.") from None
         finally:
             _end(process)
     if code:

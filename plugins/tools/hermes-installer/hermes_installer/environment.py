@@ -86,7 +86,8 @@ class Tool(msgspec.Struct, frozen=True):
     ) -> list[str]:
         """The command that installs wheels, and nothing but wheels: no code of theirs runs."""
         if self.kind == "uv":
-            command = [self.program, "pip", "install", "--python", python]
+            # Copies: a link into uv's cache would carry a change of an installed file into every later installation.
+            command = [self.program, "pip", "install", "--python", python, "--link-mode", "copy"]
         else:
             command = [python, "-I", "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
         command += ["--only-binary", ":all:"]

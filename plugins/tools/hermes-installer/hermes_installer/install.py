@@ -17,7 +17,7 @@ from hermes_installer.environment import durable_hint, environment_fault, site_p
 from hermes_installer.guards import check_name, check_place, check_succession
 from hermes_installer.lockfile import Agreed, LockedPlugin, changing, now, read_lock
 from hermes_installer.wanted import understand
-from hermes_installer.wheels import Facts, facts_of
+from hermes_installer.wheels import Facts, distribution_in, facts_of, missing_requirements
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -145,15 +145,22 @@ def _into_own_environment(shop: Workshop, candidate: Candidate, scratch: Path) -
     The host and the other plugins keep their versions: a plugin that cannot live with them is for `--isolated`.
     """
     facts = candidate.facts
-    before = shop.names()
+    before = shop.versions()
     present = shop.installed(facts.distribution)
     constraints = scratch / "constraints.txt"
     kept = {name: version for name, version in shop.plugin_versions().items() if name != facts.distribution}
     constraints.write_text("".join(f"{name}=={version}\n" for name, version in kept.items()), encoding="utf-8")
-    command = shop.tool.install([candidate.requirement], origin=candidate.wanted.origin, constraints=constraints)
+    extras = candidate.requirement.partition("[")[2].partition("]")[0].split(",")
+    command = shop.tool.install(
+        [candidate.requirement],
+        origin=candidate.wanted.origin,
+        constraints=constraints,
+        # What is all there already need not be asked for: uv would ask the index about it nevertheless.
+        dependencies=bool(missing_requirements(distribution_in(candidate.site), extras, before)),
+    )
     if present is not None and present.version == facts.version:
         again = ["--reinstall-package", facts.distribution]
-        command += again if shop.tool.kind == "uv" else ["--force-reinstall", "--no-deps"]
+        command += again if shop.tool.kind == "uv" else ["--force-reinstall"]
     pinned = bool(candidate.wanted.origin.text)
     try:
         shop.tool.run(command, say=shop.say, folder=scratch, pinned=pinned)
@@ -162,7 +169,7 @@ def _into_own_environment(shop: Workshop, candidate: Candidate, scratch: Path) -
             f"{facts.distribution} was not installed. {error.message}",
             remedy="If it cannot live with what is installed, --isolated gives it an environment of its own.",
         ) from error
-    added = sorted(shop.names() - before - {facts.distribution})
+    added = sorted(shop.versions().keys() - before.keys() - {facts.distribution})
     try:
         final = _look_again(shop, facts)
     except HermesError:

@@ -89,14 +89,14 @@ def _going(shop: Workshop, entry: LockedPlugin) -> list[str]:
         if not staying:
             break
         candidates -= staying
-    present = {canonicalize_name(name): name for name in shop.names()}
+    present = {canonicalize_name(name): name for name in shop.versions()}
     return [present[name] for name in sorted(going | candidates) if name in present]
 
 
 def _needed_by(shop: Workshop, *, without: Iterable[str]) -> set[str]:
     left_out = set(without)
     needed: set[str] = set()
-    for name in shop.names():
+    for name in shop.versions():
         found = shop.installed(name)
         if found is None or canonicalize_name(metadata_name(found)) in left_out:
             continue

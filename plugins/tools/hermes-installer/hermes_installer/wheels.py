@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import msgspec
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from hermes_host.errors import HermesError
@@ -17,9 +18,18 @@ from hermes_host.installed import hash_of
 from hermes_host.specs import API_GROUP
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
-__all__ = ["Facts", "check_wheel", "distribution_in", "facts_of", "installed_files", "metadata_name", "same_name"]
+__all__ = [
+    "Facts",
+    "check_wheel",
+    "distribution_in",
+    "facts_of",
+    "installed_files",
+    "metadata_name",
+    "missing_requirements",
+    "same_name",
+]
 
 _FILES = 5_000
 _BYTES = 500_000_000
@@ -146,6 +156,24 @@ def _metadata(distribution: Distribution, field: str) -> str:
         return str(found[field]) if field in found else ""
     except (OSError, AttributeError, TypeError):  # no METADATA: each version of Python says so in its own way
         return ""
+
+
+def missing_requirements(distribution: Distribution, extras: Iterable[str], installed: Mapping[str, str]) -> list[str]:
+    """What a distribution with these extras needs and what `installed`, names and versions, does not have."""
+    versions = {canonicalize_name(name): version for name, version in installed.items()}
+    found = []
+    for text in distribution.requires or ():
+        try:
+            needed = Requirement(text)
+        except InvalidRequirement:
+            return [text]
+        if needed.marker is not None and not any(needed.marker.evaluate({"extra": extra}) for extra in ("", *extras)):
+            continue
+        version = versions.get(canonicalize_name(needed.name))
+        fits = version is not None and needed.specifier.contains(version, prereleases=True)
+        if not fits or needed.extras or needed.url:
+            found.append(text)
+    return found
 
 
 def same_name(one: str, other: str) -> bool:

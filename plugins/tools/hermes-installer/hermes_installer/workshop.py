@@ -105,9 +105,9 @@ class Workshop:
             or any(point.group == API_GROUP for point in found.entry_points)
         }
 
-    def names(self) -> set[str]:
-        """All distributions of the running environment."""
-        return {metadata_name(found) for found in self._distributions()}
+    def versions(self) -> dict[str, str]:
+        """All distributions of the running environment, with their versions."""
+        return {metadata_name(found): found.version for found in self._distributions()}
 
     def _distributions(self) -> list[Distribution]:
         found = distributions(path=[str(site_packages())])

@@ -17,10 +17,10 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 HERE = Path(__file__).resolve().parents[1]
 ROOT = HERE.parents[2]
-NEEDED = re.compile(r"^([A-Za-z0-9._-]+)")
 
 PLUGIN = """
 from hermes_host import hookimpl
@@ -94,8 +94,9 @@ def repacked(name: str, folder: Path) -> None:
             if ".." not in item.parts and "__pycache__" not in item.parts and item.name != "INSTALLER":
                 archive.write(str(item.locate()), str(item))
     for text in found.requires or ():
-        if ";" not in text:
-            repacked(NEEDED.match(text)[1], folder)
+        needed = Requirement(text)
+        if needed.marker is None or needed.marker.evaluate({"extra": ""}):
+            repacked(needed.name, folder)
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,9 @@ class Place:
         outcome = subprocess.run(
             [str(self.folder / "venv" / "bin" / "hermes"), *words],
             env={
-                "PATH": os.pathsep.join([str(self.folder / "venv" / "bin"), os.environ["PATH"]]),
+                "PATH": os.pathsep.join(
+                    [str(self.folder / "venv" / "bin"), str(Path(uv()).parent), os.environ["PATH"]]
+                ),
                 "HOME": str(self.folder),
                 "HERMES_HOME": str(self.home),
                 "LANG": "C.UTF-8",
@@ -160,6 +163,25 @@ class Place:
 
     def plugin(self, version: str = "1.0", name: str = "hermes-acme", **more) -> Path:
         return plugin_wheel(self.wheels, version, name, **more)
+
+    def library(self, version: str) -> None:
+        """A wheel of `acmelib`, which says its version."""
+        code = f"VERSION = {version!r}\n".encode()
+        write_wheel(self.wheels, "acmelib", version, {"acmelib.py": code})
+
+    def uv(self, *words: str) -> None:
+        """What somebody does without this plugin."""
+        python = str(self.folder / "venv" / "bin" / "python")
+        offline = ["--link-mode", "copy", "--no-index", "--find-links", str(self.wheels)]
+        run_uv("pip", words[0], "--quiet", "--python", python, *(offline if words[0] == "install" else []), *words[1:])
+
+    def catalogue(self, *plugins: dict, revoked: tuple[dict, ...] = ()) -> str:
+        """Writes a catalogue and makes it the configured one."""
+        path = self.folder / "catalogue.json"
+        path.write_text(json.dumps({"version": 1, "plugins": plugins, "revoked": revoked}), encoding="utf-8")
+        self.home.mkdir(exist_ok=True)
+        (self.home / "config.yaml").write_text(f"installer:\n  catalogue: {path}\n", encoding="utf-8")
+        return str(path)
 
     def state(self, name: str) -> dict:
         listed = self.hermes("plugins", "list", "--json").json
@@ -220,12 +242,18 @@ def run_uv(*words: str) -> None:
     assert outcome.returncode == 0, outcome.stderr
 
 
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory, basis: Path) -> Path:
+    """An environment that can be moved."""
+    folder = tmp_path_factory.mktemp("template") / "venv"
+    run_uv("venv", "--quiet", "--no-project", "--relocatable", "--python", sys.executable, str(folder))
+    words = ["--link-mode", "copy", "--compile-bytecode", "--no-index", "--find-links", str(basis)]
+    run_uv("pip", "install", "--quiet", "--python", str(folder / "bin" / "python"), *words, "hermes-installer")
+    return folder
+
+
 @pytest.fixture
-def place(tmp_path: Path, basis: Path) -> Place:
-    run_uv("venv", "--quiet", "--no-project", "--python", sys.executable, str(tmp_path / "venv"))
-    python = str(tmp_path / "venv" / "bin" / "python")
-    words = ["--no-index", "--find-links", str(basis), "hermes-host", "hermes-installer"]
-    run_uv("pip", "install", "--quiet", "--python", python, *words)
-    wheels = tmp_path / "wheels"
-    shutil.copytree(basis, wheels, copy_function=os.link)
-    return Place(tmp_path, wheels)
+def place(tmp_path: Path, basis: Path, template: Path) -> Place:
+    shutil.copytree(template, tmp_path / "venv", symlinks=True, copy_function=os.link)
+    shutil.copytree(basis, tmp_path / "wheels", copy_function=os.link)
+    return Place(tmp_path, tmp_path / "wheels")

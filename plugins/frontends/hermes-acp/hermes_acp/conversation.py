@@ -226,8 +226,10 @@ class Conversation:
         if plan is not None:
             await self.update(plan)
 
-    async def introduce(self) -> None:
+    async def introduce(self, notice: str = "") -> None:
         """What an editor is told once it knows the conversation: its commands, and models that had to be asked for."""
+        if notice:
+            await self.update(chunk("agent", notice))
         await self.update(await slash.advertised(self.host, self.live))
         if self.options is not None and await self.options.ask_provider():
             await self.update({"sessionUpdate": "config_option_update", "configOptions": self.options.listed()})
@@ -263,7 +265,7 @@ class Conversation:
     async def _tell_usage(self) -> None:
         facts = await self._facts()
         used = self._relay.context_tokens
-        if facts is None or not facts.context or not used:
+        if facts is None or not facts.context or facts.source == "assumed" or not used:
             return
         update: dict[str, Any] = {"sessionUpdate": "usage_update", "used": used, "size": facts.context}
         accounts = await self.host.services.find(Accounts)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from acp.connection import Connection
     from acp.schema import ClientCapabilities
 
-__all__ = ["Editor", "EditorGone", "as_json"]
+    from hermes_acp.wires import LineTransport
+
+__all__ = ["Editor", "EditorGone"]
 
 
 class EditorGone(Exception):
@@ -20,8 +23,10 @@ class Editor:
 
     def __init__(self) -> None:
         self.connection: Connection | None = None
+        self.transport: LineTransport | None = None
         self.forms = False
         """Whether it can show a form."""
+        self._telling: set[asyncio.Task[None]] = set()
         self.terminal_sign_in = False
         """Whether it can run a program in a terminal to set the agent up."""
 
@@ -49,14 +54,26 @@ class Editor:
             raise EditorGone
         try:
             answer = await self.connection.send_request(method, params)
+        except asyncio.CancelledError:
+            self._withdraw()
+            raise
         except (ConnectionError, RequestError) as error:
             raise EditorGone(str(error)) from error
         if not isinstance(answer, dict):
             raise EditorGone("The answer is no object.")
         return answer
 
+    def _withdraw(self) -> None:
+        """Tell it that the running task waits for its answer no more, so that it need not show the question longer."""
+        identity = self.transport.last_request() if self.transport is not None else None
+        if identity is None or self.connection is None:
+            return
+        told = self.connection.send_notification("$/cancel_request", {"requestId": identity})
+        task = asyncio.get_running_loop().create_task(told)
+        self._telling.add(task)
+        task.add_done_callback(self._told)
 
-def as_json(model: Any) -> dict[str, Any]:
-    """A model of the protocol as it goes over the wire."""
-    found: dict[str, Any] = model.model_dump(mode="json", by_alias=True, exclude_none=True)
-    return found
+    def _told(self, task: asyncio.Task[None]) -> None:
+        self._telling.discard(task)
+        if not task.cancelled():
+            task.exception()  # an editor that has gone away need not be told

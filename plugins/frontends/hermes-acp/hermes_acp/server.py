@@ -16,9 +16,10 @@ from hermes_acp.editor import Editor
 from hermes_acp.setting_up import authentication_methods, fault_of
 from hermes_host import __version__
 from hermes_host.errors import AuthFailed, HermesError, NotFound
+from hermes_host.visible import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from hermes_acp.conversation import Conversation
     from hermes_acp.settings import Settings
@@ -43,6 +44,7 @@ class Server:
         self._settings = settings
         self._editor = Editor()
         self._conversations = Conversations(host, self._editor, settings, start or {}, bypass=bypass)
+        self._told_servers = False
         self._methods: dict[str, tuple[type[Any], Callable[[Any], Awaitable[dict[str, Any]]]]] = {
             "initialize": (schema.InitializeRequest, self._initialize),
             "authenticate": (schema.AuthenticateRequest, self._authenticate),
@@ -62,7 +64,7 @@ class Server:
     async def serve(self, transport: LineTransport) -> None:
         """Answer until the editor goes away; then end what still runs."""
         connection = Connection(self._handle, transport, listening=False)
-        self._editor.connection = connection
+        self._editor.connection, self._editor.transport = connection, transport
         try:
             await connection.main_loop()
         finally:
@@ -143,8 +145,19 @@ class Server:
 
     def _opened(self, conversation: Conversation, request: Any) -> dict[str, Any]:
         # The answer is written before this task first waits, so the editor knows the id when these reach it.
-        conversation.spawn(conversation.introduce())
-        return conversation.options.state() if conversation.options is not None else {}
+        unused = self._unused_servers(request)
+        conversation.spawn(conversation.introduce(_about_servers(unused) if unused and not self._told_servers else ""))
+        self._told_servers = self._told_servers or bool(unused)
+        state = conversation.options.state() if conversation.options is not None else {}
+        return {**state, "_meta": {"hermes": {"mcpServersNotUsed": unused}}} if unused else state
+
+    def _unused_servers(self, request: Any) -> list[str]:
+        """The MCP servers the editor hands over that are not in the user's own configuration."""
+        try:
+            configured = set(self._host.config.get("mcp_servers") or ())
+        except HermesError:
+            configured = set()
+        return [server.name for server in request.mcp_servers or () if server.name not in configured]
 
     async def _list(self, request: schema.ListSessionsRequest) -> dict[str, Any]:
         return self._conversations.listed(request.cwd, request.cursor)
@@ -195,6 +208,14 @@ class _SetModel(schema.BaseModel):
     @property
     def model_id(self) -> str:
         return self.modelId
+
+
+def _about_servers(names: Sequence[str]) -> str:
+    listed = one_line(", ".join(names), 300)
+    return (
+        f"*The MCP servers of the editor are not used: {listed}. `hermes mcp add` makes them known to the agent, for "
+        "all its surfaces.*"
+    )
 
 
 def _code(error: HermesError) -> int:

@@ -20,6 +20,3 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         bool, Meta(description="Offer a mode that answers every permission request with yes. Know what you do.")
     ] = False
     models: Annotated[int, Meta(description="The most models the editor's list shows.", ge=1)] = 200
-    editor_mcp_servers: Annotated[
-        bool, Meta(description="Start the MCP servers an editor hands over with a conversation.")
-    ] = True

@@ -11,6 +11,7 @@ import asyncio
 import json
 import os
 import sys
+import weakref
 from typing import Any
 
 __all__ = ["LineTransport", "take_standard_streams"]
@@ -46,6 +47,8 @@ class LineTransport:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
+        self._draining = asyncio.Lock()
+        self._requests: weakref.WeakKeyDictionary[asyncio.Task[Any], int | str] = weakref.WeakKeyDictionary()
 
     @classmethod
     async def open(cls, incoming: int, outgoing: int) -> LineTransport:
@@ -64,7 +67,16 @@ class LineTransport:
             raise ConnectionError("The editor has gone away.")
         data = json.dumps(message, separators=(",", ":"), ensure_ascii=True).encode("ascii")
         self._writer.write(data + b"\n")
-        await self._writer.drain()
+        task = asyncio.current_task()
+        if task is not None and "method" in message and "id" in message:
+            self._requests[task] = message["id"]
+        async with self._draining:
+            await self._writer.drain()
+
+    def last_request(self) -> int | str | None:
+        """The id of the request that the running task sent last."""
+        task = asyncio.current_task()
+        return self._requests.get(task) if task is not None else None
 
     async def receive(self) -> dict[str, Any] | None:
         """The next message; None at the end."""

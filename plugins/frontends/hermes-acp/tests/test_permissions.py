@@ -96,6 +96,13 @@ async def test_silence_is_no_and_a_late_answer_changes_nothing(place):
     editor = await there.editor()
     session = await there.begin(editor)
     late = asyncio.Event()
+    withdrawn = []
+
+    def watch(event):
+        if event.message.get("method") == "$/cancel_request":
+            withdrawn.append(event.message["params"]["requestId"])
+
+    editor.agent._conn.add_observer(watch)
 
     async def decide(request):
         await late.wait()
@@ -104,6 +111,7 @@ async def test_silence_is_no_and_a_late_answer_changes_nothing(place):
     editor.decide = decide
     await editor.say(session, "Act")
     assert "nobody answered in time" in last_result(there)
+    assert len(withdrawn) == 1
     late.set()
     assert (await editor.say(session, "And now?")).stop_reason == "end_turn"
     assert not (there.home / "approvals.json").exists()
@@ -158,6 +166,44 @@ async def test_an_edit_elsewhere_is_shown_as_a_difference_before_it_is_made(plac
     difference = request["call"].content[0]
     assert (difference.path, difference.old_text, difference.new_text) == (str(target), "old", "new")
     assert target.read_text(encoding="utf-8") == "old\n"
+
+
+async def test_a_subagents_call_is_asked_about_in_its_leaders_conversation_and_under_its_mode(place):
+    def script(request):
+        messages = request.json["messages"]
+        said = next(message["content"] for message in messages if message["role"] == "user")
+        if messages[-1]["role"] == "tool":
+            return chat(Text(text=f"heard: {messages[-1]['content']}"))(request)
+        if said == "Delegate":
+            return chat(ToolCall(id="d", name="helper", arguments={"text": "do it"}))(request)
+        return chat(act("below"))(request)
+
+    there = await place(script)
+    editor = await there.editor()
+    session = await there.begin(editor)
+
+    async def decide(request):
+        return "once"
+
+    editor.decide = decide
+    await editor.say(session, "Delegate")
+    (request,) = editor.requests
+    assert request["session"] == session
+    assert request["call"].tool_call_id.endswith(".call_1")
+    shown = editor.of(session, "tool_call")
+    assert request["call"].tool_call_id in [update.tool_call_id for update in shown]
+    assert "acted on below" in editor.text(session)
+    await editor.until(
+        lambda: [
+            update
+            for update in editor.of(session, "tool_call_update")
+            if update.tool_call_id == request["call"].tool_call_id and update.status == "completed"
+        ]
+    )
+    await editor.agent.set_session_mode(session_id=session, mode_id="read_only")
+    await editor.say(session, "Delegate")
+    assert len(editor.requests) == 1
+    assert "read-only mode" in str(there.server.requests[-2].json["messages"][-1])
 
 
 # ------------------------------------------------------------------------------------------------------------- modes

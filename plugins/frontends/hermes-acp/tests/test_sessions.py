@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 from acp import RequestError, embedded_text_resource, image_block, resource_block
+from acp.schema import McpServerStdio
 
 from hermes_host.messages import Reasoning, Text, ToolCall
 from hermes_host.stream import Usage
@@ -226,3 +227,28 @@ async def test_what_the_agent_can_do_is_announced(place):
     await editor.agent.authenticate(method_id="configured")
     with pytest.raises(RequestError, match="no way to sign in"):
         await editor.agent.authenticate(method_id="magic")
+
+
+async def test_mcp_servers_of_the_editor_are_said_to_be_unused(place):
+    there = await place([])
+    there.settings["mcp_servers"] = {"known": {"command": "x"}}
+    editor = await there.editor()
+    servers = [McpServerStdio(name=name, command="/bin/x", args=[], env=[]) for name in ("known", "weather")]
+    opened = await editor.agent.new_session(cwd=str(there.project), mcp_servers=servers)
+    assert opened.field_meta == {"hermes": {"mcpServersNotUsed": ["weather"]}}
+    await editor.until(lambda: "not used: weather" in editor.text(opened.session_id))
+
+
+async def test_what_is_used_of_the_models_context_is_told_where_it_is_known(place):
+    there = await place([chat(Text(text="Yes"), usage=Usage(input=900, output=100))] * 2)
+    there.settings["catalog"] = {"models": {"custom:big": {"context": 200_000, "inputs": ["text"]}}}
+    editor = await there.editor()
+    session = await there.begin(editor)
+    await editor.say(session, "Hello")
+    assert editor.of(session, "usage_update") == []
+    await editor.agent.set_config_option(session_id=session, config_id="model", value="custom:big")
+    await editor.say(session, "Hello")
+    (told,) = editor.of(session, "usage_update")
+    assert (told.used, told.size) == (1000, 200_000)
+    with pytest.raises(RequestError, match="cannot see images"):
+        await editor.say(session, "Look", image_block(PIXEL, "image/png"))

@@ -11,6 +11,7 @@ from hermes_host import hookimpl
 from hermes_host.context import ToolContext
 from hermes_host.messages import Media, Text
 from hermes_host.protocols import ToolOutput
+from hermes_host.services import Conversations
 from hermes_host.specs import PluginInfo, SlashCommandSpec, ToolSpec
 
 print("a plugin prints while it is loaded")
@@ -50,11 +51,25 @@ def hermes_tools() -> Iterable[ToolSpec]:
         parallel=True,
     )
 
+    yield ToolSpec(
+        name="helper", summary="Help.", parameters=text, target="noisy_plugin:helper", effects=frozenset({"read"})
+    )
+
 
 @hookimpl
 def hermes_slash_commands() -> Iterable[SlashCommandSpec]:
     yield SlashCommandSpec(name="greet", summary="Greet.", target="noisy_plugin:greet", usage="[name]", while_busy=True)
     yield SlashCommandSpec(name="resend", summary="Send a prompt.", target="noisy_plugin:resend")
+
+
+async def helper(arguments, call: ToolContext) -> str:
+    conversations = await call.plugin.services.get(Conversations)
+    session = await conversations.start(behind=call.session.id, source="subagent", directory=call.session.directory)
+    try:
+        events = [event async for event in session.run(arguments["text"])]
+    finally:
+        await session.close()
+    return f"helper says: {events[-1].text}"
 
 
 async def greet(call):

@@ -355,6 +355,9 @@ class AdapterSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Target `(context: PluginContext) -> str`: empty when it can run, else what is missing; without it, it can."""
     environment: str = ""
     """The beginning of environment variables about who may talk, such as `ACME` for `ACME_ALLOWED_USERS`."""
+    addresses: str = ""
+    """A regular expression that matches a whole id of a chat; other text names one. Without it only ids that are known
+    already count as such."""
     hint: str = ""
     """What the agent should know about writing there, in a sentence or two."""
     secrets: tuple[str, ...] = ()

@@ -61,6 +61,7 @@ CREATE TABLE turns (
     holder TEXT NOT NULL,
     lease REAL NOT NULL,                      -- until when, in seconds since the epoch
     resumes INTEGER NOT NULL DEFAULT 0,
+    shown TEXT NOT NULL DEFAULT '',           -- a Receipt as JSON: the message that shows the turn while it runs
     began REAL NOT NULL,
     ended REAL
 );
@@ -88,7 +89,7 @@ CREATE TABLE outbox (
     id INTEGER PRIMARY KEY,
     key TEXT NOT NULL,
     part INTEGER NOT NULL,                    -- the place of this message among those of one key
-    place INTEGER NOT NULL,                   -- a chat's messages go in the order of this, then of part
+    place INTEGER NOT NULL,                   -- a chat's messages go by this, then by part
     address TEXT NOT NULL,
     body BLOB NOT NULL,                       -- an Outbound as JSON
     edits TEXT NOT NULL DEFAULT '',           -- a Receipt as JSON: the message this one takes the place of
@@ -141,7 +142,7 @@ CREATE TABLE places (
     seen REAL NOT NULL
 );
 
-CREATE TABLE mirrored (                       -- what was sent into a chat from elsewhere, until its conversation is told
+CREATE TABLE mirrored (                       -- what was sent into a chat from elsewhere, until it is told
     id INTEGER PRIMARY KEY,
     address TEXT NOT NULL,
     text TEXT NOT NULL,

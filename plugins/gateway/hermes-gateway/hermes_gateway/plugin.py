@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hermes_host import hookimpl
-from hermes_host.specs import CommandSpec, PluginInfo, SectionSpec, ServiceSpec
+from hermes_host.specs import CommandSpec, PluginInfo, SectionSpec, ServiceSpec, ToolSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,6 +24,30 @@ def hermes_commands() -> Iterable[CommandSpec]:
     yield CommandSpec(
         name="gateway", summary="Run the gateway to chats, mail and HTTP.", target="hermes_gateway.commands:gateway"
     )
+    for name, summary in _MORE.items():
+        yield CommandSpec(name=f"gateway {name}", summary=summary, target=f"hermes_gateway.outbox_commands:{name}")
+
+
+_MORE = {
+    "outbox": "See what waits to be sent and what could not be delivered.",
+    "chats": "List the chats the gateway has seen.",
+    "send": "Send a message to a chat.",
+}
+
+
+@hookimpl
+def hermes_tools() -> Iterable[ToolSpec]:
+    yield ToolSpec(
+        name="send_message",
+        summary="Write to another chat or person, or list the known chats. Not for answering here.",
+        parameters="hermes_gateway.send_message:SendMessage",
+        target="hermes_gateway.send_message:send_message",
+        assess="hermes_gateway.send_message:assess",
+        available="hermes_gateway.send_message:unavailable",
+        effects=frozenset({"send"}),
+        toolset="messaging",
+        shows="target",
+    )
 
 
 @hookimpl
@@ -33,4 +57,10 @@ def hermes_services() -> Iterable[ServiceSpec]:
         summary="The gateway's HTTP server",
         provides="hermes_gateway.parts:WebServer",
         target="hermes_gateway.web:connect",
+    )
+    yield ServiceSpec(
+        name="gateway.outbox",
+        summary="Sends messages to people",
+        provides="hermes_host.services:Outbox",
+        target="hermes_gateway.sending:connect",
     )

@@ -56,7 +56,8 @@ def test_what_was_committed_survives_the_writer_being_killed(tmp_path: Path) -> 
     while seen < 20:
         seen = int(process.stdout.readline())
     os.kill(process.pid, signal.SIGKILL)
-    rest = process.communicate(timeout=20)[0].split()
+    rest = process.stdout.read().split()
+    process.wait(20)
     committed = (int(rest[-1]) if rest else seen) + 1
     ledger = Ledger(path)
     ledger.add(Call(time=0.0, provider="p", model="m")).result()

@@ -22,5 +22,5 @@ def hermes_terminals() -> Iterable[TerminalSpec]:
         name="example-terminal",
         summary="Commands and files in a place of its own",
         target="hermes_example_terminal.backend:connect",
-        features=frozenset({"files", "background", "hibernate", "network"}),
+        features=frozenset({"files", "background", "detached", "hibernate", "network"}),
     )

@@ -15,7 +15,7 @@ class TestPlugin(PluginContract):
 
 
 class TestTerminal(TerminalContract):
-    features = frozenset({"files", "background", "hibernate", "network"})
+    features = frozenset({"files", "background", "detached", "hibernate", "network"})
     patience = 5.0
 
     @pytest.fixture

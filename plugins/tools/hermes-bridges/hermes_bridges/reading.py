@@ -54,7 +54,7 @@ def read_bundle(tree: Tree, name: str = "") -> Bundle:
         )
     raise ConfigError(
         f"{tree.root} is no plugin and holds no skills.",
-        remedy="It needs .claude-plugin/plugin.json, plugin.yaml and __init__.py, HOOK.yaml and handler.py or SKILL.md.",
+        remedy="It needs .claude-plugin/plugin.json, or plugin.yaml, HOOK.yaml or SKILL.md with what belongs to them.",
     )
 
 

@@ -14,6 +14,7 @@ from hermes_bridges.commands import bridges as command
 
 from hermes_host.cli.application import Application
 from hermes_host.cli.slash import find, run
+from hermes_host.events import ToolFinished
 from hermes_host.frontends import SlashCall, split_slash_command
 from hermes_host.messages import Message, ToolCall, assistant_message
 from hermes_host.testing import ScriptedApprover, StandInHost, events_of
@@ -44,7 +45,9 @@ REVIEW_KIT = {
             "author": {"name": "Review people"},
         }
     ),
-    "skills/reading-diffs/SKILL.md": "---\nname: reading-diffs\ndescription: Use when a diff is reviewed.\n---\n\n1. Read it.\n",
+    "skills/reading-diffs/SKILL.md": (
+        "---\nname: reading-diffs\ndescription: Use when a diff is reviewed.\n---\n\n1. Read it.\n"
+    ),
     "commands/review.md": "---\ndescription: Review a change\nargument-hint: [branch] [depth]\nmodel: opus\n---\n"
     "Review the branch $1 with depth $2 ($ARGUMENTS).\n\nState: !`git status --short`\n\n"
     "Follow @${CLAUDE_PLUGIN_ROOT}/checklist.md and look at @src/main.py.\n",
@@ -186,6 +189,7 @@ class Talk:
     def __init__(self, host: StandInHost, session: Any, provider: Any, approver: ScriptedApprover) -> None:
         self.host, self.session, self.provider, self.approver = host, session, provider, approver
         self.submitted: list[Any] = []
+        self.events: list[Any] = []
 
     async def turn(self, prompt: str | Message, *steps: Any) -> list[Any]:
         """A message and what the model says to it."""
@@ -195,16 +199,17 @@ class Talk:
     async def call(self, tool: str, **arguments: Any) -> Any:
         """Have the model make a call; gives its result."""
         wanted = assistant_message(ToolCall(id=f"call-{len(self.session.messages)}", name=tool, arguments=arguments))
-        events = await self.turn(f"use {tool}", wanted, "done")
-        return next(event.result for event in events if type(event).__name__ == "ToolFinished")
+        self.events = await self.turn(f"use {tool}", wanted, "done")
+        return next(event.result for event in self.events if isinstance(event, ToolFinished))
 
     async def slash(self, text: str) -> str:
         """Use a slash command."""
         name, arguments = split_slash_command(text) or ("", "")
+        command = await find(self.host, self.session, name)
         call = SlashCall(
-            name=name, arguments=arguments, host=self.host, session=self.session, submit=self.submitted.append
+            name=command.name, arguments=arguments, host=self.host, session=self.session, submit=self.submitted.append
         )
-        return await run(await find(self.host, self.session, name), call)
+        return await run(command, call)
 
     def said(self, request: int = -1) -> str:
         """The last message of the user as the model got it."""

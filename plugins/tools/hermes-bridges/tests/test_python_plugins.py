@@ -219,7 +219,9 @@ async def test_after_a_change_nothing_of_it_runs_any_more(hermes, make, talk, wo
     hermes("add", folder, "--yes")
     chat = await talk("once", "once")
     await chat.turn("hello")
-    (folder / "store.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()\nTICKETS = {{}}\n", encoding="utf-8")
+    (folder / "store.py").write_text(
+        f"open({str(tmp_path / 'ran')!r}, 'w').close()\nTICKETS = {{}}\n", encoding="utf-8"
+    )
     assert "is off" in words(await chat.call("lookup_ticket", number=7))
     assert chat.said() == "use lookup_ticket"
     late = await talk()

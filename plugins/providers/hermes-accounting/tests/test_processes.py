@@ -57,7 +57,7 @@ def test_what_was_committed_survives_the_writer_being_killed(tmp_path: Path) -> 
         seen = int(process.stdout.readline())
     os.kill(process.pid, signal.SIGKILL)
     rest = process.stdout.read().split()
-    process.wait(20)
+    process.communicate(timeout=20)
     committed = (int(rest[-1]) if rest else seen) + 1
     ledger = Ledger(path)
     ledger.add(Call(time=0.0, provider="p", model="m")).result()

@@ -148,14 +148,18 @@ class Agent:
         tag = f"\0w{word}".encode()
         parts: list[bytes] = []
         tail = b""
+        is_going = False
         while True:
             chunk = await process.stdout.read(_CHUNK)
             if not chunk:
                 raise asyncio.IncompleteReadError(b"", None)
-            if data is not None and chunk == b"go\n" and not parts:
+            if data is not None and not is_going and chunk.startswith(b"go\n"):
+                is_going = True
                 process.stdin.write(data)
                 await process.stdin.drain()
-                continue
+                chunk = chunk[3:]  # where there is nothing to wait for, the answer may come with it
+                if not chunk:
+                    continue
             parts.append(chunk)
             tail = (tail + chunk)[-256:]
             at = tail.rfind(tag)

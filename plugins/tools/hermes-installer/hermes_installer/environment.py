@@ -93,6 +93,8 @@ class Tool(msgspec.Struct, frozen=True):
         command += ["--only-binary", ":all:"]
         if target is not None:
             command += ["--target", str(target)]
+            # What is looked at is what is there now, not what uv remembers.
+            command += ["--refresh"] if self.kind == "uv" else []
         if not dependencies:
             command += ["--no-deps"]
         if constraints is not None:

@@ -38,8 +38,10 @@ def tests(session: nox.Session) -> None:
     """All tests: host, rules, plugins, whole system. Without arguments, then also lint, types and docs."""
     for name in () if session.posargs else ("lint", "types", "docs"):
         session.notify(name)
-    # The rules are tried by `lint`: once is enough.
-    run_locked(session, "pytest", *(session.posargs or ("--ignore=tests/rules",)))
+    # The rules are tried by `lint`: once is enough. Tests wait for processes more than they compute: three at a time
+    # are no more than two cores can do.
+    everything = ("-n", "3", "--dist", "loadfile", "--ignore=tests/rules")
+    run_locked(session, "pytest", *(session.posargs or everything))
 
 
 @nox.session(name="tests-plugin")

@@ -347,6 +347,10 @@ def hermes_session_started(session: SessionContext) -> None:
 
     Example::
 
+        import logging
+
+        log = logging.getLogger(__name__)
+
         @hookimpl
         def hermes_session_started(session):
             log.info("session %s on %s", session.id, session.source)
@@ -364,7 +368,9 @@ def hermes_session_ended(session: SessionContext, reason: str) -> None:
 
         @hookimpl
         async def hermes_session_ended(session, reason):
-            await session.memory.pop("weather.socket").close()
+            socket = session.memory.pop("weather.socket", None)
+            if socket is not None:
+                await socket.close()
     """
 
 
@@ -374,9 +380,13 @@ def hermes_turn_finished(session: SessionContext, outcome: str) -> None:
 
     Example::
 
+        from collections import Counter
+
+        outcomes = Counter()
+
         @hookimpl
         def hermes_turn_finished(session, outcome):
-            counters[outcome] += 1
+            outcomes[outcome] += 1
     """
 
 
@@ -389,9 +399,14 @@ def hermes_assess_tool_call(call: ToolCall, session: SessionContext, effects: fr
 
     Example::
 
+        from datetime import datetime
+
+        from hermes_host.protocols import Assessment
+
         @hookimpl
         def hermes_assess_tool_call(call, effects):
-            if "send" in effects and after_hours():
+            if "send" in effects and datetime.now().hour >= 22:
                 return Assessment(verdict="ask", reason="It is late.")
+            return None
     """
     raise NotImplementedError

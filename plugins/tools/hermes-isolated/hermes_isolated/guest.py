@@ -5,20 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hermes_host import stream
 from hermes_host.errors import HermesError, PluginError
 from hermes_host.visible import one_line
 from hermes_isolated.failures import restored
+from hermes_isolated.hearing import Hearing, Stream
 from hermes_isolated.measure import processor_seconds
 from hermes_isolated.process import Process
-from hermes_isolated.requests import Announcement, Asked, Event, Initialize, Initialized, Progress, Record
-from hermes_isolated.wire import Failed, Fault, Peer, PeerClosed
+from hermes_isolated.requests import Initialize, Initialized
+from hermes_isolated.wire import Failed, Peer, PeerClosed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine
@@ -38,24 +37,7 @@ _GRACE = 1.0
 """Seconds a call that was given up gets to end before the whole process is."""
 _BREACHES = 1_000
 """After so many breaches of the rules the process is ended."""
-_EVENTS = 1_024
-"""Events of a stream that may wait here; the plugin's end stops long before."""
 _ACKNOWLEDGED = 128
-_PROGRESS = 20
-"""Pieces of live output that are passed on in a second."""
-
-_KINDS: dict[str, type[Any]] = {
-    kind.__name__: kind
-    for kind in (
-        stream.AttemptDiscarded,
-        stream.MessageEnded,
-        stream.PartDelta,
-        stream.PartEnded,
-        stream.PartStarted,
-        stream.ProviderNotice,
-        stream.UsageReported,
-    )
-}
 
 
 class Ended(PluginError):
@@ -64,28 +46,6 @@ class Ended(PluginError):
 
 class NotSent(Ended):
     """It had ended before: the plugin saw nothing of the request."""
-
-
-class _Stream:
-    """The events of one answer of a model, as they arrive."""
-
-    def __init__(self) -> None:
-        self.events: deque[ProviderEvent] = deque()
-        self.woken = asyncio.Event()
-        self.fault = ""
-
-    def add(self, event: Event) -> None:
-        """Take one in."""
-        kind = _KINDS.get(event.kind)
-        try:
-            if kind is None:
-                raise ValueError(f"there is no event {event.kind[:80]!r}")
-            if len(self.events) >= _EVENTS:
-                raise ValueError("it sends without waiting until it may")
-            self.events.append(msgspec.json.decode(event.event, type=kind))
-        except (msgspec.DecodeError, RecursionError, ValueError) as error:
-            self.fault = self.fault or str(error)
-        self.woken.set()
 
 
 class Guest:
@@ -106,11 +66,9 @@ class Guest:
         self._logfile = logfile
         self._process: Process | None = None
         self._peer: Peer | None = None
+        self._following: asyncio.Task[None] | None = None
         self._breaches = 0
-        self._contexts: dict[int, ToolContext] = {}
-        self._streams: dict[int, _Stream] = {}
-        self._shown: dict[int, tuple[float, int]] = {}
-        self._asking: set[asyncio.Task[None]] = set()
+        self._hearing = Hearing(name, clean=self._clean, objected=self._objected)
 
     @property
     def pid(self) -> int:
@@ -126,44 +84,44 @@ class Guest:
 
     async def live(self, around: Surroundings, given: Initialize, ready: asyncio.Future[None]) -> None:
         """Start it, set `ready` when calls can be made, and stay with it until nothing of it is left."""
-        why = "it was stopped"
-        following: asyncio.Task[None] | None = None
+        ready.add_done_callback(lambda done: done.cancelled() or done.exception())
+        failure: HermesError | None = None
         try:
             self._process = await Process.start(self.plugin, self._settings, around)
-            following = asyncio.create_task(self._logfile.follow(self._process.output))
+            self._following = asyncio.create_task(self._logfile.follow(self._process.output))
             await self._begin(given)
-            if not self.is_open:
-                return
-            self.used = time.monotonic()
-            ready.set_result(None)
-            assert self._peer is not None
-            await asyncio.shield(self._peer.closed)
+            if self.is_open and self._peer is not None:
+                self.used = time.monotonic()
+                ready.set_result(None)
+                await asyncio.shield(self._peer.closed)
         except HermesError as error:
-            why = str(error)
-            if not ready.done():
-                ready.set_exception(error)
+            failure = error
         except asyncio.CancelledError:
             self.end("it was stopped")
             raise
         finally:
-            if self._process is not None:
-                if not self.ending:
-                    await self._process.ends_within(_GRACE)  # it is about to say how
-                    self._process.kill()
-                ended = await asyncio.shield(self._process.ended())
-                why = self.ending or ended
-            if following is not None:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(_GRACE):
-                        await asyncio.shield(following)
-                following.cancel()
-            for task in self._asking:
-                task.cancel()
-            self._logfile.write(f"ended: {why}")
-            if not self.over.done():
-                self.over.set_result(why)
+            await _whatever_happens(self._clear_up(failure))
             if not ready.done():
-                ready.set_exception(Ended(f"The plugin {self.name!r} did not start: {why}.{self.last_words()}"))
+                why = f"The plugin {self.name!r} did not start: {self.over.result()}.{self.last_words()}"
+                ready.set_exception(failure or Ended(why))
+
+    async def _clear_up(self, failure: HermesError | None) -> None:
+        """See to it that nothing is left, and say why it ended."""
+        why = str(failure) if failure is not None else "it was stopped"
+        if self._process is not None:
+            if not self.ending:
+                await self._process.ends_within(_GRACE)  # it is about to say how
+                self._process.kill()
+            ended = await self._process.ended()
+            why = self.ending or ended
+        if self._following is not None:
+            await asyncio.wait([self._following], timeout=_GRACE)
+            self._following.cancel()
+        self._hearing.close()
+        if self._peer is not None:
+            self._peer.close()
+        self._logfile.write(f"ended: {why}")
+        self.over.set_result(why)
 
     def end(self, why: str) -> None:
         """End it at once. `why` is a clause for those whose calls it costs."""
@@ -174,6 +132,7 @@ class Guest:
     async def _begin(self, given: Initialize) -> None:
         assert self._process is not None
         loop = asyncio.get_running_loop()
+        self._process.connected = True
         _, self._peer = await loop.create_connection(
             lambda: Peer(limit=self._settings.message << 20, heard=self._heard, objected=self._objected),
             sock=self._process.channel,
@@ -222,7 +181,7 @@ class Guest:
         """Ask, within a time limit and a limit of processor time. Raises `HermesError` for every way it can fail."""
         number, answer = self._ask(method, params)
         if call is not None:
-            self._contexts[number] = call
+            self._hearing.calls[number] = call
         self._watch_processor(answer)
         try:
             async with asyncio.timeout(seconds):
@@ -245,7 +204,7 @@ class Guest:
         """The events of one answer of a model. Leaving early ends it there too."""
         number, answer = self._ask("hermes/providers/stream", params)
         self._watch_processor(answer)
-        found = self._streams[number] = _Stream()
+        found = self._hearing.streams[number] = Stream()
         answer.add_done_callback(lambda _: found.woken.set())
         taken = 0
         try:
@@ -284,9 +243,7 @@ class Guest:
     def _done(self, number: int) -> None:
         self.open -= 1
         self.used = time.monotonic()
-        self._contexts.pop(number, None)
-        self._streams.pop(number, None)
-        self._shown.pop(number, None)
+        self._hearing.forget(number)
 
     def _give_up(self, number: int) -> None:
         """Nobody waits any more. A process that does not end the call then hangs, and is ended itself."""
@@ -347,7 +304,9 @@ class Guest:
     def _clean(self, text: str) -> str:
         return self._logfile.redact(one_line(text, 2_000))
 
-    # ------------------------------------------------------------------------------------------------ what it says
+    def _heard(self, method: str, number: int | None, params: msgspec.Raw) -> None:
+        if self._peer is not None:
+            self._hearing.heard(self._peer, method, number, params)
 
     def _objected(self, text: str) -> None:
         self._breaches += 1
@@ -356,68 +315,12 @@ class Guest:
         if self._breaches > _BREACHES:
             self.end("it broke the contract again and again")
 
-    def _heard(self, method: str, number: int | None, params: msgspec.Raw) -> None:
-        try:
-            if method == "hermes/providers/event":
-                event = msgspec.json.decode(params, type=Event)
-                found = self._streams.get(event.call)
-                if found is not None:
-                    found.add(event)
-            elif method == "notifications/progress":
-                self._progress(msgspec.json.decode(params, type=Progress))
-            elif method == "hermes/announce":
-                self._announce(msgspec.json.decode(params, type=Announcement))
-            elif method == "hermes/record":
-                self._record(msgspec.json.decode(params, type=Record))
-            elif method == "hermes/ask" and number is not None:
-                self._begin_asking(number, msgspec.json.decode(params, type=Asked))
-            else:
-                raise ValueError(f"there is no method {method[:80]!r}")
-        except (msgspec.DecodeError, RecursionError, ValueError) as error:
-            self._objected(str(error))
-            if number is not None and self._peer is not None:
-                self._peer.refuse(number, "That cannot be done.", Fault(kind="PluginError"))
 
-    def _may_show(self, number: int) -> bool:
-        began, count = self._shown.get(number, (0.0, 0))
-        now = time.monotonic()
-        if now - began >= 1.0:
-            began, count = now, 0
-        self._shown[number] = (began, count + 1)
-        return count < _PROGRESS
-
-    def _progress(self, said: Progress) -> None:
-        call = self._contexts.get(said.call)
-        if call is not None and self._may_show(said.call):
-            call.progress(said.message[:10_000])
-
-    def _announce(self, said: Announcement) -> None:
-        call = self._contexts.get(said.call)
-        if call is not None and self._may_show(said.call):
-            call.session.announce(f"{self.name}: {self._clean(said.text[:2_000])}", level=said.level)
-
-    def _record(self, said: Record) -> None:
-        call = self._contexts.get(said.call)
-        if call is not None and self._may_show(said.call):
-            key = f"isolated.{self.name}"
-            call.session.record(key, {**call.session.recorded(key), said.name[:100]: said.data})
-
-    def _begin_asking(self, number: int, asked: Asked) -> None:
-        call = self._contexts.get(asked.call)
-        if call is None or len(self._asking) >= 4:
-            raise ValueError("a question outside a call, or too many at a time")
-        self._spawn(self._put_question(number, asked, call))
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._asking.add(task)
-        task.add_done_callback(self._asking.discard)
-
-    async def _put_question(self, number: int, asked: Asked, call: ToolContext) -> None:
-        # Who asks stands before it: a person must not take it for the agent's own question.
-        text = f"The plugin {self.name} asks: {asked.text[:4_000]}"
-        choices = tuple(choice[:200] for choice in asked.choices[:20])
-        timeout = min(max(asked.timeout, 0.0), 600.0)
-        answer = await call.ask(text, choices, timeout=timeout, secret=asked.secret)
-        if self._peer is not None:
-            self._peer.answer(number, answer)
+async def _whatever_happens(work: Coroutine[Any, Any, None]) -> None:
+    """Do it to its end, also when this is cancelled meanwhile."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise

@@ -6,7 +6,6 @@ are kept. They lie in this plugin's own folder, where the isolated plugin cannot
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from hermes_host.context import private_directory
 from hermes_host.visible import visible
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
     from pathlib import Path
 

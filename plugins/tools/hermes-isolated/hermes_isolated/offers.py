@@ -22,8 +22,10 @@ __all__ = ["Source", "enabled", "has_section", "providers", "secrets", "sections
 log = logging.getLogger(__name__)
 
 _OF_OTHERS = frozenset(
-    "agent approvals auxiliary display isolated local mcp_servers model platform_toolsets plugins secrets sessions "
-    "terminal".split()
+    {
+        *("agent", "approvals", "auxiliary", "display", "isolated", "local", "mcp_servers", "model"),
+        *("platform_toolsets", "plugins", "secrets", "sessions", "terminal"),
+    }
 )
 """Sections that no isolated plugin is given because of its name."""
 

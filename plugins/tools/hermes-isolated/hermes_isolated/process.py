@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hermes_host.errors import PluginError
-from hermes_isolated import sandbox
 from hermes_local import bubblewrap, cgroup
 from hermes_local.plumbing import file_with
+
+from hermes_host.errors import PluginError
+from hermes_isolated import sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,6 +62,8 @@ class Process:
         self._group = group
         self._confined = confined
         self.channel = channel
+        self.connected = False
+        """Whether somebody has taken over the channel, and will close it."""
 
     @classmethod
     async def start(cls, plugin: LockedPlugin, settings: Settings, around: Surroundings) -> Process:
@@ -133,6 +136,8 @@ class Process:
         """Wait until it is gone; says how it ended."""
         code = await self._process.wait()
         self._watch.close()
+        if not self.connected:
+            self.channel.close()
         await asyncio.shield(asyncio.to_thread(_remove, self._group))
         return _described(code)
 

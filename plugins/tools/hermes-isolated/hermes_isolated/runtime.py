@@ -31,6 +31,8 @@ __all__ = ["Resident", "Runtime", "connect"]
 log = logging.getLogger(__name__)
 
 _LONGEST_PAUSE = 60.0
+_SOON = 1.0
+"""Seconds until the number of calls is written down."""
 _FORGIVEN = 600.0
 """Seconds without a crash after which earlier ones no longer count."""
 
@@ -49,6 +51,7 @@ class Runtime:
         self._residents: dict[tuple[str, str], Resident] = {}
         self._status = Status(context.home)
         self._told = False
+        self._writing: asyncio.TimerHandle | None = None
         self._seen = (-1, 0, 0)
         self._plugins: Mapping[str, LockedPlugin] = {}
         self._owners: dict[str, str] = {}
@@ -117,8 +120,16 @@ class Runtime:
     def _readable(self) -> list[str]:
         return [os.path.realpath(os.path.expanduser(path)) for path in self.settings.read]
 
+    def counted(self) -> None:
+        """Have the number of calls seen, soon: not with each of them."""
+        if self._writing is None:
+            self._writing = asyncio.get_running_loop().call_later(_SOON, self.changed)
+
     def changed(self) -> None:
         """Have `hermes plugins top` see what is so now."""
+        if self._writing is not None:
+            self._writing.cancel()
+            self._writing = None
         self._status.write([resident.row() for resident in self._residents.values() if resident.guest is not None])
 
 
@@ -173,6 +184,8 @@ class Resident:
             self._refuse_hopeless()
             await self._pause()
             self.guest = await self._start(announce)
+            self.starts += 1
+            self._runtime.changed()
             return self.guest
 
     async def request(self, method: str, params: Any, kind: type[Any], *, seconds: float, call: ToolContext) -> Any:
@@ -184,6 +197,8 @@ class Resident:
             except NotSent:
                 if last:
                     raise
+            finally:
+                self._runtime.counted()
         raise AssertionError
 
     def _refuse_hopeless(self) -> None:
@@ -217,8 +232,6 @@ class Resident:
         )
         context.spawn(self._see_through(guest, around, given, ready, announce), name=f"plugin {self.name}")
         await asyncio.shield(ready)
-        self.starts += 1
-        self._runtime.changed()
         return guest
 
     async def _verify(self) -> None:

@@ -13,8 +13,9 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hermes_host.errors import PluginError
 from hermes_local import bubblewrap, seccomp
+
+from hermes_host.errors import PluginError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

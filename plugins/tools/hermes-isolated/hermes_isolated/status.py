@@ -79,25 +79,25 @@ class Status:
 
 def running(home: Path) -> list[Running]:
     """What runs now, of all hosts of this home. Files of hosts that are gone are removed."""
-    found = []
-    for file in _files(home):
-        for row in file.rows:
-            if row.pid and begun(row.pid) == row.begun:
-                found.append(
-                    Running(
-                        plugin=row.plugin,
-                        version=row.version,
-                        workspace=row.workspace,
-                        host=file.host,
-                        pid=row.pid,
-                        memory=memory_bytes(row.pid),
-                        cpu_seconds=round(processor_seconds(row.pid), 2),
-                        calls=row.calls,
-                        restarts=row.restarts,
-                        uptime=round(max(0.0, time.time() - row.since), 1),
-                    )
-                )
+    found = [
+        _measured(file, row) for file in _files(home) for row in file.rows if row.pid and begun(row.pid) == row.begun
+    ]
     return sorted(found, key=lambda each: (each.plugin, each.host, each.workspace))
+
+
+def _measured(file: _File, row: _Row) -> Running:
+    return Running(
+        plugin=row.plugin,
+        version=row.version,
+        workspace=row.workspace,
+        host=file.host,
+        pid=row.pid,
+        memory=memory_bytes(row.pid),
+        cpu_seconds=round(processor_seconds(row.pid), 2),
+        calls=row.calls,
+        restarts=row.restarts,
+        uptime=round(max(0.0, time.time() - row.since), 1),
+    )
 
 
 def _files(home: Path) -> Iterator[_File]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import re
 import subprocess
 import sys
 import sysconfig
@@ -68,6 +69,12 @@ def make_environment(folder: Path) -> Environment:
     root = next(folder.glob("lib/python*/site-packages"))
     (root / "sources.pth").write_text(f"{LIBRARIES}\n{SOURCES}\n", encoding="utf-8")
     return Environment(folder, root, "")
+
+
+@pytest.fixture(scope="session")
+def environment_maker() -> Callable[[Path], Environment]:
+    """A function that makes an environment in a folder."""
+    return make_environment
 
 
 @pytest.fixture(scope="session")
@@ -160,6 +167,17 @@ class User:
             output = await handler({"text": text}, context)
         return "".join(part.text for part in output.content)
 
+    @property
+    def runtime(self) -> Any:
+        """The runtime of the host; there is one after the first call."""
+        from hermes_isolated.runtime import Runtime
+
+        return next(part for part in self.host._parts.values() if isinstance(part, Runtime))
+
+    def resident(self, name: str) -> Any:
+        """A plugin there."""
+        return self.runtime.resident(name)
+
 
 @pytest.fixture
 async def start(home: Home, tmp_path: Path):
@@ -177,19 +195,13 @@ async def start(home: Home, tmp_path: Path):
         yield begin
 
 
-SAMPLE_TOOLS = """
-echo context secret_of setting read_file write_file list_folder environment processes connect run_program
-exit_now segfault allocate loop_async loop_thread spin fork_away fork_and_leave leak_threads
-print_noise many_lines progress ask announce remember keep raw_line raw_answer deep big late
-""".split()
-
-
 @pytest.fixture
 def use_sample(home: Home, sample: Environment) -> Callable[..., None]:
     """Install the sample in `home`, with capabilities and with what is to be said of every tool."""
 
     def install(*, tools: dict[str, Any] | None = None, **capabilities: Any) -> None:
-        names = [f"sample_{name}" for name in SAMPLE_TOOLS]
+        text = (PROGRAMS / "sample_tools.py").read_text(encoding="utf-8")
+        names = [f"sample_{name}" for name in re.findall(r"^async def (\w+)\(arguments, call\)", text, re.MULTILINE)]
         home.plugins["sample"] = sample.entry(described(*names, **(tools or {})), **capabilities)
 
     return install

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 import time
-from pathlib import Path
 
 import pytest
 
@@ -68,32 +65,12 @@ async def test_a_cancelled_call_that_hangs_is_ended(user):
     await still_works(user)  # in a new process: the old one hung and was ended
 
 
-async def test_what_a_plugin_forks_ends_with_its_process(user):
-    await user("fork_away")
-    assert len(json.loads(await user("processes"))) >= 3
-    with pytest.raises(PluginError):
-        await user("exit_now")
-    assert all("sample" not in name for name in _sleeping())
-
-
-def _sleeping() -> list[str]:
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            text = path.read_bytes().decode("utf-8", "replace")
-        except OSError:
-            continue
-        if "runner/start.py" in text and "/environment/" in text and str(os.getpid()) in text:
-            found.append(text)
-    return found
-
-
 async def test_leaked_threads_do_not_keep_the_process(home, use_sample, start):
     home.settings["idle_seconds"] = 0.3
     use_sample()
     user = await start()
     assert await user("leak_threads", "20") == "leaked"
-    guest = _resident(user, "sample").guest
+    guest = user.resident("sample").guest
     async with asyncio.timeout(10):
         assert await guest.over == "it was idle"
     await still_works(user)
@@ -128,19 +105,10 @@ async def test_a_million_lines_are_cut(home, user):
 
 
 async def _end(user) -> None:
-    resident = _resident(user, "sample")
+    resident = user.resident("sample")
     guest = resident.guest
     resident.end("it was stopped")
     await guest.over
-
-
-def _resident(user, name):
-    from hermes_isolated.runtime import Runtime
-
-    for part in user.host._parts.values():
-        if isinstance(part, Runtime):
-            return part.resident(name)
-    raise LookupError(name)
 
 
 @pytest.mark.parametrize(
@@ -215,7 +183,7 @@ async def test_a_plugin_that_crashes_again_and_again_is_given_up_with_a_notice(h
 
 async def test_breaking_the_rules_without_end_ends_the_process(user):
     await user("echo", "warm")
-    guest = _resident(user, "sample").guest
+    guest = user.resident("sample").guest
     await user("raw_line", "x\n" * 2000)
     async with asyncio.timeout(10):
         assert await guest.over == "it broke the contract again and again"

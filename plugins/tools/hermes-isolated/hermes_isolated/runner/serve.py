@@ -97,7 +97,7 @@ class _Server:
             self.peer.answer(number, await answer(number, params))
         except asyncio.CancelledError:
             self.peer.refuse(number, "cancelled", Fault(kind="PluginError"))
-        except Exception as error:  # noqa: BLE001 - the boundary to the plugin's code
+        except Exception as error:  # the boundary to the plugin's code
             if fault_of(error)[1].kind == "PluginError":
                 log.error("%s failed", method, exc_info=error)
             self.peer.refuse(number, *fault_of(error))

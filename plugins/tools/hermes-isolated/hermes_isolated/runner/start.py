@@ -55,7 +55,7 @@ def _limit(limits: list[tuple[int, int]]) -> None:
         wanted = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(kind, (wanted, wanted))
     try:
-        with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+        with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:  # noqa: PTH123 - pathlib takes long
             file.write("500")  # when memory runs out, the kernel is to end this process rather than the host
     except OSError:
         pass

@@ -3,11 +3,6 @@
 from hermes_host import hookimpl
 from hermes_host.specs import PluginInfo, ProviderSpec, SecretSpec, SectionSpec, ToolSpec
 
-TOOLS = """
-echo context secret_of setting read_file write_file list_folder environment processes connect run_program
-exit_now segfault allocate loop_async loop_thread spin fork_away fork_and_leave leak_threads
-print_noise many_lines progress ask announce remember keep raw_line raw_answer deep big late
-""".split()
 ANY = {"type": "object", "properties": {"text": {"type": "string"}}, "additionalProperties": True}
 
 
@@ -22,7 +17,9 @@ def hermes_plugin_info():
 
 @hookimpl
 def hermes_tools():
-    for name in TOOLS:
+    import sample_tools
+
+    for name in sample_tools.TOOLS:
         yield ToolSpec(
             name=f"sample_{name}",
             summary=name,

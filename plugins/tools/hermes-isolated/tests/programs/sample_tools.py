@@ -1,8 +1,8 @@
+# ruff: noqa
 """What a careless or a hostile plugin may do."""
 
 import asyncio
 import ctypes
-import json
 import logging
 import os
 import socket
@@ -12,9 +12,6 @@ import threading
 import time
 
 import msgspec
-
-from hermes_host.errors import ToolError
-from hermes_host.protocols import ToolOutput
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -80,11 +77,11 @@ async def connect_out(host, port):
         return "connected"
 
 
-async def connect(context_or_arguments, call):
-    if isinstance(context_or_arguments, dict):
-        host, _, port = context_or_arguments["text"].rpartition(":")
+async def connect(arguments, call):
+    if isinstance(arguments, dict):
+        host, _, port = arguments["text"].rpartition(":")
         return await connect_out(host, int(port))
-    return Scripted(context_or_arguments)
+    return Scripted(arguments)
 
 
 async def run_program(arguments, call):
@@ -238,8 +235,8 @@ class Scripted:
         self._context = context
 
     async def stream(self, request):
-        from hermes_host.stream import MessageEnded, PartDelta, PartEnded, PartStarted, Usage
         from hermes_host.messages import Text, assistant_message
+        from hermes_host.stream import MessageEnded, PartDelta, PartEnded, PartStarted, Usage
 
         if request.model == "key":
             text = self._context.secret("SAMPLE_KEY")
@@ -270,3 +267,10 @@ class Scripted:
 
     async def aclose(self):
         pass
+
+
+TOOLS = [
+    name
+    for name, value in list(globals().items())
+    if asyncio.iscoroutinefunction(value) and value.__code__.co_varnames[:2] == ("arguments", "call")
+]

@@ -1,0 +1,47 @@
+"""An environment that pip made, where there is no uv."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import subprocess
+import sys
+import venv
+
+import pytest
+
+
+@pytest.fixture
+def place(place, tmp_path, basis):
+    shutil.rmtree(tmp_path / "venv")
+    venv.create(tmp_path / "venv", symlinks=True, with_pip=True)
+    python = str(tmp_path / "venv" / "bin" / "python")
+    words = ["--quiet", "--no-compile", "--no-index", "--find-links", str(basis), "hermes-installer"]
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+    subprocess.run([python, "-I", "-m", "pip", "install", *words], check=True, env=environ)
+    return dataclasses.replace(place, environ={"PATH": os.defpath})
+
+
+@pytest.mark.timeout(120)
+def test_pip_installs_updates_isolates_and_removes(place):
+    place.library("1.0")
+    place.plugin(requires=("hermes-host", "acmelib"))
+    done = place.install("hermes-acme", "--yes")
+    assert " -m pip install " in done.err
+    assert place.lock["acme"]["brought"] == ["acmelib"]
+    assert place.state("acme")["state"] == "loaded"
+    (place.site / "hermes_acme" / "work.py").write_text("evil = 1\n", encoding="utf-8")
+    assert place.state("acme")["state"] == "failed"
+    place.hermes("plugins", "update", "acme")
+    assert place.state("acme")["state"] == "loaded"
+    place.hermes("plugins", "remove", "acme", "--yes")
+    assert not [path for path in place.site.iterdir() if "acme" in path.name]
+    place.install("hermes-acme", "--yes", "--isolated")
+    environment = place.lock["acme"]["environment"]
+    code = "import acmelib, hermes_acme.plugin; print(acmelib.VERSION)"
+    python = os.path.join(environment, "bin", "python")
+    assert subprocess.run([python, "-c", code], check=True, capture_output=True, text=True).stdout == "1.0\n"
+    assert sys.version_info[:2] == tuple(
+        int(part) for part in place.lock["acme"]["root"].partition("/python")[2].partition("/")[0].split(".")
+    )

@@ -179,7 +179,7 @@ class Resident:
         async with self._starting:
             if self.guest is not None and self.guest.is_open:
                 return self.guest
-            if self.guest is not None:
+            while self.guest is not None:
                 await asyncio.shield(self.guest.over)
             self._refuse_hopeless()
             await self._pause()
@@ -226,11 +226,12 @@ class Resident:
         view = await asyncio.to_thread(self._runtime.view, self.plugin, self._workspace, (state, cache))
         around = Surroundings(state=state, cache=cache, view=view)
         guest = Guest(self.name, self.plugin, self._settings, self._logfile)
+        guest.over.add_done_callback(lambda _: self._ended(guest, announce))
         ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         given = Initialize(
             plugin=self.name, home=str(context.home), settings=self._own_settings(), secrets=self.secrets()
         )
-        context.spawn(self._see_through(guest, around, given, ready, announce), name=f"plugin {self.name}")
+        context.spawn(self._see_through(guest, around, given, ready), name=f"plugin {self.name}")
         await asyncio.shield(ready)
         return guest
 
@@ -269,26 +270,22 @@ class Resident:
         return found
 
     async def _see_through(
-        self,
-        guest: Guest,
-        around: Surroundings,
-        given: Initialize,
-        ready: asyncio.Future[None],
-        announce: Callable[[str], None],
+        self, guest: Guest, around: Surroundings, given: Initialize, ready: asyncio.Future[None]
     ) -> None:
         watching = asyncio.create_task(self._end_when_idle(guest, ready))
         try:
             await guest.live(around, given, ready)
         finally:
             watching.cancel()
-            self._calls += guest.calls
-            if self.guest is guest:
-                self.guest = None
-            if not guest.over.done():
-                guest.over.set_result("it was stopped")
-            if guest.ending not in _IN_ORDER:
-                self._note_crash(guest, announce)
-            self._runtime.changed()
+
+    def _ended(self, guest: Guest, announce: Callable[[str], None]) -> None:
+        """Note the end of a process, before anyone who waits for it goes on."""
+        self._calls += guest.calls
+        if self.guest is guest:
+            self.guest = None
+        if guest.ending not in _IN_ORDER:
+            self._note_crash(guest, announce)
+        self._runtime.changed()
 
     def _note_crash(self, guest: Guest, announce: Callable[[str], None]) -> None:
         self._crashes += 1

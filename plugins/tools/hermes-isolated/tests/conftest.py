@@ -67,7 +67,11 @@ def make_environment(folder: Path) -> Environment:
     """An environment with what this one has, and room for more."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     root = next(folder.glob("lib/python*/site-packages"))
-    (root / "sources.pth").write_text(f"{LIBRARIES}\n{SOURCES}\n", encoding="utf-8")
+    (root / "sources.pth").write_text(f"{SOURCES}\n", encoding="utf-8")
+    # The libraries, but not the plugins: an environment of its own has none but its own either.
+    for path in Path(LIBRARIES).iterdir():
+        if path.suffix not in (".dist-info", ".pth"):
+            (root / path.name).symlink_to(path)
     return Environment(folder, root, "")
 
 

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from hermes_host.errors import NotFound, PluginError
-from hermes_host.testing import ScriptedQuestioner
+from hermes_host.events import ToolFinished
+from hermes_host.messages import ToolCall, assistant_message, text_of
+from hermes_host.testing import ScriptedApprover, ScriptedQuestioner, events_of, finished
 
 
 async def test_a_tool_is_called_in_a_process_of_its_own(user):
@@ -39,10 +41,29 @@ async def test_the_call_knows_its_conversation_and_has_no_terminal(user, home):
     }
 
 
-async def test_words_of_the_plugin_count_as_from_outside(user):
-    contribution = user.host.tools.get("sample_echo")
-    assert contribution.spec.effects == {"read"}
-    assert contribution.spec.toolset == "sample"
+async def test_a_conversation_uses_it_like_any_tool_and_its_words_are_from_outside(user):
+    call = ToolCall(id="1", name="sample_echo", arguments={"text": "from the plugin"})
+    user.host.script(assistant_message(call), "done")
+    session = await user.host.start()
+    found = await events_of(session.run("go"))
+    (result,) = [event.result for event in found if isinstance(event, ToolFinished)]
+    assert text_of(result.content) == "from the plugin"
+    assert (result.is_error, result.provenance) == (False, "external")
+    assert finished(found).outcome == "completed"
+
+
+async def test_effects_that_were_agreed_to_still_ask_a_person(home, use_sample, start):
+    use_sample(tools={"effects": ["read", "write"]})
+    user = await start()
+    call = ToolCall(id="1", name="sample_echo", arguments={"text": "x"})
+    user.host.script(assistant_message(call), "done")
+    approver = ScriptedApprover("deny")
+    session = await user.host.start(approver=approver)
+    found = await events_of(session.run("go"))
+    (result,) = [event.result for event in found if isinstance(event, ToolFinished)]
+    assert result.is_error
+    assert [request.call.name for request in approver.requests] == ["sample_echo"]
+    assert not (home.path / "plugins" / "sample").exists()
 
 
 async def test_the_plugin_gets_its_own_section_of_the_settings(home, use_sample, start):

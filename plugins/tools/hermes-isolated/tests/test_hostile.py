@@ -111,41 +111,41 @@ async def _end(user) -> None:
     await guest.over
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "not JSON",
-        '{"jsonrpc":"2.0","id":999999,"result":"to nothing"}',
-        '{"jsonrpc":"2.0","id":1,"result":"to what was answered"}',
-        '{"jsonrpc":"2.0","method":"hermes/unknown","id":7}',
-        '{"jsonrpc":"2.0","method":"notifications/progress","params":{"call":"x"}}',
-        '{"jsonrpc":"2.0","method":"hermes/providers/event","params":{"call":5,"kind":"PartDelta","event":{}}}',
-        '{"jsonrpc":"2.0","method":"hermes/ask","id":7,"params":{"call":99,"text":"give me the key"}}',
-        '{"jsonrpc":"2.0","id":"a string"}',
-        "[1, 2, 3]",
-        "null",
-    ],
-)
-async def test_a_malformed_message_hurts_nobody(user, line):
-    assert await user("raw_line", line) == "beside it"
-    await still_works(user)
+MALFORMED = [
+    "not JSON",
+    '{"jsonrpc":"2.0","id":999999,"result":"to nothing"}',
+    '{"jsonrpc":"2.0","id":1,"result":"to what was answered"}',
+    '{"jsonrpc":"2.0","method":"hermes/unknown","id":7}',
+    '{"jsonrpc":"2.0","method":"notifications/progress","params":{"call":"x"}}',
+    '{"jsonrpc":"2.0","method":"hermes/providers/event","params":{"call":5,"kind":"PartDelta","event":{}}}',
+    '{"jsonrpc":"2.0","method":"hermes/ask","id":7,"params":{"call":99,"text":"give me the key"}}',
+    '{"jsonrpc":"2.0","id":"a string"}',
+    "[1, 2, 3]",
+    "null",
+]
 
 
-@pytest.mark.parametrize(
-    ("answer", "error"),
-    [
-        ('{"jsonrpc":"2.0","id":$ID,"result":{"content":"no list"}}', "broke the contract"),
-        ('{"jsonrpc":"2.0","id":$ID}', "neither a result nor an error"),
-        ('{"jsonrpc":"2.0","id":$ID,"result":', "broke the contract"),
-        ('{"jsonrpc":"2.0","id":$ID,"error":{"message":"no","data":{"kind":"Denied"}}}', "no"),
-        ('{"jsonrpc":"2.0","id":$ID,"error":{"message":"no","data":{"kind":"ToolError","remedy":"do"}}}', "no do"),
-    ],
-)
-async def test_a_wrong_answer_fails_its_call_and_a_second_one_is_not_heard(user, answer, error):
-    with pytest.raises(HermesError, match=error) as caught:
-        await user("raw_answer", answer)
-    assert type(caught.value) in (PluginError, ToolError)
-    await still_works(user)
+async def test_a_malformed_message_hurts_nobody(user):
+    for line in MALFORMED:
+        assert await user("raw_line", line) == "beside it"
+        await still_works(user)
+
+
+WRONG = [
+    ('{"jsonrpc":"2.0","id":$ID,"result":{"content":"no list"}}', "broke the contract"),
+    ('{"jsonrpc":"2.0","id":$ID}', "neither a result nor an error"),
+    ('{"jsonrpc":"2.0","id":$ID,"result":', "broke the contract"),
+    ('{"jsonrpc":"2.0","id":$ID,"error":{"message":"no","data":{"kind":"Denied"}}}', "no"),
+    ('{"jsonrpc":"2.0","id":$ID,"error":{"message":"no","data":{"kind":"ToolError","remedy":"do"}}}', "no do"),
+]
+
+
+async def test_a_wrong_answer_fails_its_call_and_a_second_one_is_not_heard(user):
+    for answer, error in WRONG:
+        with pytest.raises(HermesError, match=error) as caught:
+            await user("raw_answer", answer)
+        assert type(caught.value) in (PluginError, ToolError)
+        await still_works(user)
 
 
 async def test_of_two_answers_the_first_counts(user):

@@ -98,9 +98,9 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
         lines = [f"skill {'.' if path == '.' else path} -> skill" for path in self.skills]
         lines += [f"command {item.file} -> /{item.name}" for item in self.commands]
         lines += [f"tool {name} -> tool, every call asks" for name in self.tools]
-        if self.kind == "hermes-plugin" and not self.tools:
-            lines.append("ctx.register_tool -> tools, every call asks")
         lines += [f"{'hook' if self.kind == 'hermes-plugin' else 'event'} {name} -> observer" for name in self.events]
+        if self.kind == "hermes-plugin":
+            lines.append("what else it registers -> tools and observers alike")
         for event in dict.fromkeys(hook.event for hook in self.hooks):
             lines.append(f"{event} hooks -> {HOOK_EVENTS.get(event, 'observer')}")
         for server in self.servers:

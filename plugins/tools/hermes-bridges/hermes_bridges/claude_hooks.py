@@ -34,6 +34,8 @@ ANSWER_WITHIN = 3.5
 """Seconds until an assessment is given; the host waits for 5."""
 
 _KEY = "bridges.judgements"
+"""Where a session's memory holds, by call, the judgement that was begun; None once the gate knows it."""
+_MOST_BEGUN = 64
 
 
 class Judgement(msgspec.Struct, frozen=True):
@@ -70,17 +72,11 @@ class ClaudeHooks:
     # -------------------------------------------------------------------------------------------------- judging
 
     def judge(self, call: ToolCall, session: SessionContext) -> asyncio.Task[Judgement] | None:
-        """Begin to judge a call, or give the judgement that was begun; None where no hook is for it."""
-        tasks: dict[str, asyncio.Task[Judgement]] = session.memory.setdefault(_KEY, {})
-        key = _key(call)
-        if key not in tasks:
-            wanted = self._for_call("PreToolUse", call, session)
-            if not wanted:
-                return None
-            tasks[key] = asyncio.create_task(self._judge(wanted, call, session), name="bridge hooks")
-            while len(tasks) > 64:
-                tasks.pop(next(iter(tasks)))
-        return tasks[key]
+        """Begin to judge a call; None where no hook is for it."""
+        wanted = self._for_call("PreToolUse", call, session)
+        if not wanted:
+            return None
+        return asyncio.create_task(self._judge(wanted, call, session), name="bridge hooks")
 
     async def _judge(self, wanted: Sequence[Any], call: ToolCall, session: SessionContext) -> Judgement:
         facts = {"tool_use_id": call.id}
@@ -192,14 +188,21 @@ def hooks_of(bridges: Bridges, event: str) -> list[tuple[Bridge, CommandHook]]:
 
 async def assess(hooks: ClaudeHooks, call: ToolCall, session: SessionContext) -> Assessment | None:
     """The judgement of a call for the gate; None for no opinion, and where hooks are still at work."""
+    begun: dict[str, asyncio.Task[Judgement] | None] = session.memory.setdefault(_KEY, {})
     found = hooks.absent()
-    task = hooks.judge(call, session)
-    if task is not None:
-        await asyncio.wait({task}, timeout=ANSWER_WITHIN)
-        if task.done():
-            judged = verdict(task.result(), hooks.failures)
-            return judged if judged is not None and judged.verdict == "deny" else found or judged
-    return found
+    # Models may give the same id again in a later turn: what was judged then does not count.
+    begun.pop(_key(call), None)
+    task = begun[_key(call)] = hooks.judge(call, session)
+    while len(begun) > _MOST_BEGUN:
+        begun.pop(next(iter(begun)))
+    if task is None:
+        return found
+    await asyncio.wait({task}, timeout=ANSWER_WITHIN)
+    if not task.done():
+        return found
+    begun[_key(call)] = None  # the gate knows it now
+    judged = verdict(task.result(), hooks.failures)
+    return judged if judged is not None and judged.verdict == "deny" else found or judged
 
 
 async def waited(hooks: ClaudeHooks, call: ToolCall, session: SessionContext) -> str:
@@ -207,10 +210,10 @@ async def waited(hooks: ClaudeHooks, call: ToolCall, session: SessionContext) ->
 
     Nobody can be asked any more at this point, so a late question is a no.
     """
-    task: asyncio.Task[Judgement] | None = session.memory.get(_KEY, {}).get(_key(call))
-    if task is not None and task.done():
-        return ""  # the gate knew it
-    task = task or hooks.judge(call, session)
+    begun: dict[str, asyncio.Task[Judgement] | None] = session.memory.get(_KEY, {})
+    key = _key(call)
+    # Not begun: another plugin changed the arguments after they were judged.
+    task = begun.pop(key) if key in begun else hooks.judge(call, session)
     judged = verdict(await asyncio.shield(task), hooks.failures) if task is not None else None
     if judged is None:
         return ""

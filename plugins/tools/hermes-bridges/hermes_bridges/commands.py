@@ -73,18 +73,19 @@ def list_bridges(host: Host, as_json: bool) -> None:
 def show(host: Host, name: str, as_json: bool) -> None:
     """Show what a folder brings, what runs, what cannot be mapped, and what its code complains about."""
 
-    async def work() -> tuple[Bridge, list[str]]:
+    async def work() -> tuple[Bridge, list[str], list[str]]:
         service = await host.context("bridges").services.get(Bridges)
         bridge = service.get(name)
         await service.load()
-        return bridge, [problem for plugin in service.python() if plugin.name == name for problem in plugin.problems]
+        loaded = next((plugin for plugin in service.python() if plugin.name == name), None)
+        return bridge, [*loaded.tools] if loaded else [], loaded.problems if loaded else []
 
-    bridge, problems = run_async(host, work)
+    bridge, tools, problems = run_async(host, work)
     details: dict[str, Any] = {}
     if bridge.tree is not None and bridge.bundle is not None:
         details = report(inspect(bridge.tree, name))
     if as_json:
-        print_json({**details, **_facts(bridge), "problems": problems})
+        print_json({**details, **_facts(bridge), "tools": tools, "problems": problems})
         return
     if details:
         _print_report(details)
@@ -92,6 +93,8 @@ def show(host: Host, name: str, as_json: bool) -> None:
         click.echo(f"{name} ({KINDS[bridge.consent.kind]}), {one_line(bridge.consent.path, 0)}")
     click.echo(f"\nState: {bridge.state} {one_line(bridge.reason, 0)}".rstrip())
     click.echo(f"Accepted: {moment(bridge.consent.accepted)}, content {bridge.consent.hash[:16]}")
+    if tools:
+        click.echo(f"Tools it registered: {', '.join(tools)}")
     for problem in problems:
         click.echo(f"! {one_line(problem, 0)}")
 

@@ -79,6 +79,8 @@ def hermes_middleware() -> Iterable[MiddlewareSpec]:
         summary="Tells hooks of folders about tool calls",
         target="hermes_bridges.observing:tools",
         around="tool",
+        # Innermost: hooks have to see the arguments that count in the end.
+        priority=-1000,
     )
     yield MiddlewareSpec(
         name="bridges.models",

@@ -112,7 +112,7 @@ class PythonPlugin:
         """Keep what is wrong, for the owner to see."""
         if problem not in self.problems:
             self.problems.append(problem)
-            log.warning("bridge %r: %s", self.name, problem)
+            log.info("bridge %r: %s", self.name, problem)
 
     # -------------------------------------------------------------------------------------------------- loading
 

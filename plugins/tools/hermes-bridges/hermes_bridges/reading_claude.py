@@ -69,6 +69,7 @@ def read_claude_plugin(tree: Tree, name: str = "") -> Bundle:
         unmapped.append("bin/: its programs are not put on the PATH of commands")
     hooks, unhooked = _hooks(tree, manifest)
     commands, remarks = _commands(tree, manifest)
+    servers = tuple(_servers(tree, manifest))
     return Bundle(
         name=called,
         kind="claude-plugin",
@@ -77,8 +78,8 @@ def read_claude_plugin(tree: Tree, name: str = "") -> Bundle:
         skills=tuple(_skills(tree, manifest)),
         commands=tuple(commands),
         hooks=tuple(hooks),
-        servers=tuple(_servers(tree, manifest)),
-        unmapped=tuple(dict.fromkeys([*_agents(tree, manifest), *unhooked, *remarks, *unmapped])),
+        servers=servers,
+        unmapped=tuple(dict.fromkeys([*_agents(tree, manifest), *unhooked, *remarks, *_unused(servers), *unmapped])),
     )
 
 
@@ -224,6 +225,13 @@ def _servers(tree: Tree, manifest: dict[str, Any]) -> Iterable[McpServer]:
     for name, entry in entries.items():
         plain = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-_")[:24] or "server"
         yield McpServer(name=plain, entry=entry, problem=_server_problem(entry))
+
+
+def _unused(servers: Iterable[McpServer]) -> Iterable[str]:
+    known = {"type", "command", "args", "env", "cwd", "url", "headers", "auth", "description"}
+    for server in servers:
+        for key in server.entry.keys() - known:
+            yield f"MCP server {server.name}: {key} has no effect; see the settings of hermes-mcp"
 
 
 def _server_entries(document: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@ what was accepted; so a changed file keeps it from starting.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["config_name", "entries", "placed", "set_up", "take_away"]
 
-_REMOTE = ("type", "url", "headers", "timeout", "enabled", "auth")
+_REMOTE = ("type", "url", "headers", "auth")
 
 
 def config_name(bundle: Bundle, server: McpServer) -> str:
@@ -38,7 +39,7 @@ def entries(bundle: Bundle, state: Path) -> dict[str, tuple[McpServer, dict[str,
 
 def _entry(bundle: Bundle, server: McpServer, state: Path) -> dict[str, Any]:
     if "command" not in server.entry:
-        return {key: server.entry[key] for key in _REMOTE if key in server.entry}
+        return {key: _settled(server.entry[key]) for key in _REMOTE if key in server.entry}
     # The program, its arguments and its directory stay in the folder's own file: that is what was accepted.
     entry: dict[str, Any] = {
         "command": sys.executable,
@@ -52,6 +53,17 @@ def _entry(bundle: Bundle, server: McpServer, state: Path) -> dict[str, Any]:
         if wanted:
             entry["env"] = {name: f"${{{name}}}" for name in wanted}
     return entry
+
+
+def _settled(value: Any) -> Any:
+    """A value with `${NAME:-default}` as `${NAME}` where the environment has one, else as the default."""
+    if isinstance(value, dict):
+        return {key: _settled(item) for key, item in value.items()}
+    if not isinstance(value, str):
+        return value
+    return re.sub(
+        r"\$\{(\w+):-([^}]*)\}", lambda match: f"${{{match[1]}}}" if os.environ.get(match[1]) else match[2], value
+    )
 
 
 def placed(text: str, root: str, data: str, environ: Mapping[str, str]) -> str:

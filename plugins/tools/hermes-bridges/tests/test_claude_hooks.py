@@ -16,7 +16,8 @@ from hermes_bridges.hook_answer import read_answer
 from hermes_bridges.hook_process import Ended, run_hook
 from hermes_bridges.tool_names import fits, known_as
 
-from hermes_host.events import Notice
+from hermes_host.events import Notice, ToolFinished
+from hermes_host.messages import ToolCall, assistant_message
 from hermes_host.testing import finished
 
 
@@ -152,6 +153,32 @@ async def test_a_slow_guard_is_waited_for_before_the_call_runs(kit, talk, words,
     opened = asyncio.create_task(asyncio.to_thread((tmp_path / "work/gate").write_text, "go", encoding="utf-8"))
     assert "Denied by policy: kit: too late" in words(await work)
     await opened
+
+
+async def test_a_guard_that_says_no_while_the_person_still_thinks_is_heard(kit, talk, words, monkeypatch, tmp_path):
+    monkeypatch.setattr("hermes_bridges.claude_hooks.ANSWER_WITHIN", 0.01)
+    (tmp_path / "work").mkdir()
+    os.mkfifo(tmp_path / "work/gate")
+    kit(PreToolUse="cat gate > /dev/null; echo 'not that' >&2; exit 2")
+
+    async def person(request):
+        os.close(await asyncio.to_thread(os.open, tmp_path / "work/gate", os.O_WRONLY))
+        await asyncio.gather(*(task for task in asyncio.all_tasks() if task.get_name() == "bridge hooks"))
+        return "once"
+
+    chat = await talk(person)
+    assert "Denied by policy: kit: not that" in words(await chat.call("write_file", path="a"))
+    assert len(chat.approver.requests) == 1
+
+
+async def test_a_call_that_has_the_id_of_an_earlier_one_is_judged_anew(kit, talk, words):
+    kit(PreToolUse="if [ -e seen ]; then echo 'only once' >&2; exit 2; fi; touch seen")
+    chat = await talk()
+    again = assistant_message(ToolCall(id="call_0", name="peek", arguments={"path": "a"}))
+    first = await chat.turn("go", again, "done")
+    second = await chat.turn("go", again, "done")
+    assert [words(event.result) for event in first if isinstance(event, ToolFinished)] == ["saw a"]
+    assert "only once" in "".join(words(event.result) for event in second if isinstance(event, ToolFinished))
 
 
 async def test_a_slow_guard_that_wants_a_question_too_late_is_a_no(kit, talk, words, monkeypatch):

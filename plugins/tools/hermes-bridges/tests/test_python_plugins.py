@@ -55,6 +55,14 @@ async def test_without_a_person_its_tools_are_refused_unless_the_owner_said_what
     assert "squeaks" in words(await chat.call("lookup_ticket", number=7))
 
 
+def test_show_says_what_it_registered_and_what_is_wrong(hermes, make):
+    hermes("add", make("tickets"), "--yes")
+    shown = json.loads(hermes("show", "tickets", "--json").output)
+    assert shown["tools"] == ["lookup_ticket", "count_tickets"]
+    assert shown["problems"] == ["its hook 'on_moon_phase' does not exist here and is never called."]
+    assert "Tools it registered: lookup_ticket, count_tickets" in hermes("show", "tickets").output
+
+
 async def test_its_hooks_hear_of_turns_and_calls(hermes, make, talk, caplog):
     hermes("add", make("tickets"), "--yes")
     chat = await talk("once")

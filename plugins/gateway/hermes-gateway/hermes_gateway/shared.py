@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from hermes_gateway.people import People
+from hermes_gateway.people import People, Standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hermes_gateway.parts import Adapters, Deliveries
     from hermes_gateway.settings import Settings
     from hermes_host.host import Host
+    from hermes_host.protocols import Inbound
 
 __all__ = ["Shared", "people_of"]
 
@@ -45,6 +46,13 @@ class Shared:
         """Whether nobody writes there: what comes in was made by machines."""
         spec = self.adapters.spec(platform)
         return spec is not None and "external" in spec.features
+
+    def standing(self, update: Inbound) -> Standing:
+        """What the sender of an update is now. Behind an external adapter nobody is anybody."""
+        platform = update.address.platform
+        if self.external(platform):
+            return Standing("guest", f"{platform}:{update.sender.id}")
+        return self.people.of(update)
 
     def has(self, platform: str, feature: str) -> bool:
         """Whether the platform can do it."""

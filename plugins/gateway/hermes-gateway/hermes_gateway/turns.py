@@ -1,0 +1,372 @@
+"""Running turns: from claimed messages to an answer in the outbox."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from hermes_gateway.approving import Starter
+from hermes_gateway.incoming import read
+from hermes_gateway.opened import rights_of
+from hermes_gateway.recovery import look, resumption
+from hermes_gateway.wording import failure, failure_of, outcome_text
+from hermes_host.errors import BadRequest, HermesError, SessionError
+from hermes_host.events import MessageAdded, SteeringAdded, TurnFinished, TurnStarted
+from hermes_host.messages import Media, Message
+from hermes_host.protocols import Address, Chat
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+    from hermes_gateway.admission import Admitted
+    from hermes_gateway.approving import Asks
+    from hermes_gateway.conversation_rows import ConversationRow, ConversationRows
+    from hermes_gateway.opened import Opened
+    from hermes_gateway.parts import Presenter
+    from hermes_gateway.people import Standing
+    from hermes_gateway.recovery import Found
+    from hermes_gateway.shared import Shared
+    from hermes_gateway.turn_rows import Claim, TurnRows
+    from hermes_host.agent.session import Session
+    from hermes_host.events import Event
+    from hermes_host.protocols import Receipt
+
+__all__ = ["Running", "Turns", "destination"]
+
+log = logging.getLogger(__name__)
+
+Why = Literal["", "busy", "stop", "revoked", "shutdown"]
+
+_PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+
+
+@dataclass(kw_only=True, slots=True)
+class Running:
+    """A turn at work."""
+
+    claim: Claim
+    items: Sequence[Admitted]
+    standing: Standing
+    to: Address | None
+    """Where the answer goes; None for nowhere."""
+    session: Session | None = None
+    phase: Literal["waiting", "preparing", "running", "ending"] = "waiting"
+    stored: bool = False
+    """Whether the message is in the session's log."""
+    why: Why = ""
+    """Why it was interrupted."""
+    began: float = field(default_factory=time.monotonic)
+    heard: float = field(default_factory=time.monotonic)
+    """When the turn last gave a sign."""
+    steered: list[Admitted] = field(default_factory=list)
+    """Messages that were given to the turn and that it has not read yet."""
+    media: list[Media] = field(default_factory=list)
+    task: asyncio.Task[None] | None = None
+    returned: bool = False
+    """Whether nothing came of it, and its messages wait again."""
+    outcome: str = ""
+
+
+class Turns:
+    """All turns of this process, one at a time in each conversation."""
+
+    def __init__(
+        self, shared: Shared, rows: TurnRows, conversations: ConversationRows, opened: Opened, asks: Asks
+    ) -> None:
+        self._shared = shared
+        self._rows = rows
+        self._conversations = conversations
+        self._opened = opened
+        self._asks = asks
+        self._slots = asyncio.Semaphore(shared.settings.gateway.parallel_turns)
+        self.running: dict[str, Running] = {}
+        self.count = 0
+
+    # ------------------------------------------------------------------------------------------------ the work
+
+    async def work(self, row: ConversationRow, items: Sequence[Admitted], claim: Claim, found: Found | None) -> Running:
+        """Do a claimed turn to its end. Never raises but for cancellation."""
+        first = items[0].update
+        running = Running(
+            claim=claim,
+            items=items,
+            standing=self._shared.standing(first),
+            to=destination(first.deliver_to, row.address),
+        )
+        self.running[row.key] = running
+        self.count += 1
+        task = running.task = asyncio.create_task(self._work(row, running, found), name=f"gateway-turn-{claim.id}")
+        try:
+            await asyncio.wait({task})
+        finally:
+            # Whoever waits may be cancelled: the turn itself is ended by `interrupt` alone.
+            if task.done():
+                self.running.pop(row.key, None)
+            else:
+                task.add_done_callback(lambda _: self.running.pop(row.key, None))
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a turn could not be brought to its end", exc_info=error)
+        return running
+
+    async def _work(self, row: ConversationRow, running: Running, found: Found | None) -> None:
+        presenter: Presenter | None = None
+        text = ""
+        try:
+            async with self._slots:
+                running.phase = "preparing"
+                session, message = await self._prepare(row, running, found)
+                presenter = self._presenter(running)
+                running.phase = "running"
+                finished = await self._converse(session, message, running, presenter)
+                running.phase = "ending"
+                text = outcome_text(finished)
+                running.outcome = finished.outcome
+        except asyncio.CancelledError:
+            if not running.why:
+                raise
+        except Exception as error:  # whatever it was, the chat hears of it and the turn ends
+            if not isinstance(error, HermesError):
+                log.exception("a turn failed outside the agent")
+            text = failure_of(error)
+            running.outcome = "failed"
+        running.phase = "ending"
+        try:
+            await self._settle(running, text, presenter)
+        finally:
+            self._opened.release(row.key)
+
+    async def _settle(self, running: Running, text: str, presenter: Presenter | None) -> None:
+        if running.why == "shutdown":
+            return  # the row stays as it is: the next process takes the turn up
+        receipt = await self._end_presenting(presenter)
+        if running.why == "busy" and not running.stored:
+            running.returned = await self._surely(lambda: self._rows.release(running.claim))
+            return
+        if running.why == "revoked" or (running.outcome == "interrupted" and receipt is None):
+            text = ""
+        await self._end(running, text, receipt)
+
+    async def _end(self, running: Running, text: str, receipt: Receipt | None = None) -> None:
+        claim, to = running.claim, running.to
+        reply_to = running.items[-1].update.message if to == running.items[-1].update.address else ""
+
+        def also(connection: sqlite3.Connection) -> None:
+            if to is not None and (text or running.media):
+                self._shared.deliveries.enqueue(
+                    connection,
+                    to,
+                    text,
+                    key=f"turn:{claim.id}",
+                    media=running.media,
+                    reply_to=reply_to,
+                    instead_of=receipt,
+                    source="gateway",
+                    turn=claim.id,
+                )
+
+        returned = [item.id for item in running.steered]
+        ours = await self._surely(lambda: self._rows.end(claim, returned=returned, also=also))
+        if ours:
+            self._shared.deliveries.wake()
+        else:
+            log.warning("turn %d was taken over; its answer is not sent from here", claim.id)
+
+    async def _surely(self, write: object) -> bool:
+        """Write until the disk takes it: what was said is in the session's log all the while."""
+        assert callable(write)
+        for pause in (*_PAUSES, *[_PAUSES[-1]] * 1000):
+            try:
+                return bool(write())
+            except SessionError as error:
+                log.error("the end of a turn cannot be written; it is tried again: %s", error)
+                await asyncio.sleep(pause)
+        return False
+
+    # ------------------------------------------------------------------------------------------------- beginning
+
+    async def _prepare(self, row: ConversationRow, running: Running, found: Found | None) -> tuple[Session, Message]:
+        first = running.items[0].update
+        platform = first.address.platform
+        chat = Chat(
+            platform=platform,
+            address=str(row.address),
+            kind=first.kind,
+            name=first.chat_name,
+            user=running.standing.person,
+            user_name=first.sender.name,
+            role=running.standing.role or "guest",  # type: ignore[arg-type]
+        )
+        rights = rights_of(self._shared, platform, running.standing.role, first.toolsets)
+        wanted = running.claim.session or row.session
+        session = await self._opened.acquire(row.key, wanted, platform, rights, chat, title=row.details.title)
+        running.session = session
+        asker = self._opened.asker(row.key)
+        assert asker is not None
+        asker.starter = Starter(
+            conversation=row.key,
+            address=running.to or row.address,
+            user=first.sender.id,
+            standing=running.standing,
+            direct=first.kind == "direct",
+            reachable=running.to is not None and not self._shared.external(platform),
+        )
+        notices: Sequence[str] = ("I was restarted in the middle of this and go on.",)
+        if found is not None and found.state == "begun":
+            message = resumption(running.claim, found)
+        else:
+            message, notices = await read(self._shared, running.items, running.standing, running.claim.id)
+        if running.claim.session != session.id and not self._rows.began(
+            running.claim, session.id, running.standing.person
+        ):
+            raise BadRequest("This turn is being worked on elsewhere.")
+        if notices and running.to is not None:
+            await self._shared.deliveries.say(
+                running.to,
+                "\n".join(notices),
+                key=f"notice:{running.claim.id}:{running.claim.resumes}",
+                source="gateway",
+                silent=True,
+            )
+        return session, message
+
+    def _presenter(self, running: Running) -> Presenter | None:
+        if running.to is None:
+            return None
+        update = running.items[-1].update
+        return self._shared.deliveries.presenter(
+            running.to, reply_to=update.message if update.address == running.to else "", turn=running.claim.id
+        )
+
+    # --------------------------------------------------------------------------------------------- the conversation
+
+    async def _converse(
+        self, session: Session, message: Message, running: Running, presenter: Presenter | None
+    ) -> TurnFinished:
+        seconds = self._shared.settings.gateway.turn_seconds or None
+        finished: TurnFinished | None = None
+        async with aclosing(session.run(message, deadline=seconds)) as events:  # type: ignore[type-var]
+            async for event in events:
+                running.heard = time.monotonic()
+                self._note(event, running, session)
+                if isinstance(event, TurnFinished):
+                    finished = event
+                if presenter is not None:
+                    await presenter.show(event)
+        assert finished is not None, "a turn ends with TurnFinished"
+        return finished
+
+    def _note(self, event: Event, running: Running, session: Session) -> None:
+        if isinstance(event, TurnStarted):
+            running.stored = True
+            if running.why:
+                session.interrupt()
+        elif isinstance(event, SteeringAdded):
+            running.steered = [item for item in running.steered if item.update.text != event.text]
+        elif isinstance(event, MessageAdded):
+            if event.message.role == "assistant" and not event.message.tool_calls:
+                running.media = [part for part in event.message.parts if isinstance(part, Media)]
+        elif isinstance(event, TurnFinished):
+            # What it did not read any more is read next.
+            session.steering.clear()
+
+    async def _end_presenting(self, presenter: Presenter | None) -> Receipt | None:
+        if presenter is None:
+            return None
+        try:
+            return await presenter.end()
+        except Exception as error:  # showing is a comfort; the answer is what must arrive
+            log.warning("a turn could not be shown to its end", exc_info=error)
+            return None
+
+    # -------------------------------------------------------------------------------------------- meanwhile
+
+    def interrupt(self, key: str, why: Why) -> bool:
+        """End the turn of a conversation within a second; false when none runs, or it is ending already."""
+        running = self.running.get(key)
+        if running is None or running.phase == "ending":
+            return False
+        # Being stopped by a person counts more than making room for the next message.
+        if not running.why or why != "busy":
+            running.why = why
+        session = running.session
+        if running.phase == "running" and session is not None and session.busy:
+            session.interrupt()
+        elif not running.stored and running.task is not None:
+            running.task.cancel()
+        return True
+
+    def steer(self, key: str, item: Admitted) -> bool:
+        """Give a message to the turn that runs; false when it cannot take one."""
+        running = self.running.get(key)
+        if running is None or running.phase != "running" or not running.stored or running.session is None:
+            return False
+        if not running.session.busy or not self._rows.join(running.claim, item.id):
+            return False
+        running.steered.append(item)
+        running.session.steer(item.update.text)
+        return True
+
+    # -------------------------------------------------------------------------------------------- after a restart
+
+    async def recover(self, claim: Claim) -> tuple[Claim, Sequence[Admitted], Found] | None:
+        """What is to be done with a turn that a dead process left: None when it is settled, else how to take it up."""
+        items = self._rows.updates(claim.id)
+        row = self._conversations.get(claim.conversation)
+        if not items or row is None:
+            self._rows.end(claim, state="failed")
+            return None
+        first = items[0].update
+        running = Running(
+            claim=claim,
+            items=items,
+            standing=self._shared.standing(first),
+            to=destination(first.deliver_to, row.address),
+        )
+        found = look(self._shared.host, claim, items)
+        if found.state == "over":
+            running.steered = list(found.unread)
+            await self._end(running, _recovered_text(found))
+            return None
+        if not running.standing.role:
+            await self._end(running, "")
+            return None
+        claim = running.claim = self._rows.count_resume(claim)
+        if claim.resumes > self._shared.settings.gateway.max_resumes:
+            self._lay_aside(running)
+            return None
+        return claim, items, found
+
+    def _lay_aside(self, running: Running) -> None:
+        claim, to = running.claim, running.to
+
+        def say(connection: sqlite3.Connection) -> None:
+            if to is not None:
+                self._shared.deliveries.enqueue(
+                    connection,
+                    to,
+                    f"⚠️ I was cut off {claim.resumes} times while I worked on your last message, so I laid it aside. "
+                    "The owner can have me try again with /retry.",
+                    key=f"quarantine:{claim.id}:{claim.fence}",
+                    source="gateway",
+                )
+
+        self._rows.quarantine(claim, say)
+        self._shared.deliveries.wake()
+
+
+def destination(deliver_to: str, address: Address) -> Address | None:
+    """Where an answer goes."""
+    if not deliver_to:
+        return address
+    return None if deliver_to == "none" else Address.parse(deliver_to)
+
+
+def _recovered_text(found: Found) -> str:
+    if found.outcome == "failed" or not found.text:
+        return failure("", "Internal error")
+    return found.text

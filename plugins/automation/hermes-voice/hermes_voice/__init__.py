@@ -1,0 +1,1 @@
+"""Spoken messages become text, and answers are read aloud."""

@@ -54,9 +54,9 @@ def describe_wishes(report: Report, *, isolated: bool) -> list[str]:
     return lines
 
 
-def growth(before: Agreed, after: Agreed) -> list[str]:
+def growth(before: Agreed, after: Agreed, opening: str = "now also") -> list[str]:
     """Lines that say what is wanted beyond what was agreed to."""
-    return [line.replace("  ", "  now also ", 1) for line in _wishes(added(before, after))]
+    return [line.replace("  ", f"  {opening} ", 1) for line in _wishes(added(before, after))]
 
 
 def added(before: Agreed, after: Agreed) -> Agreed:

@@ -89,7 +89,8 @@ class Tool(msgspec.Struct, frozen=True):
             # Copies: a link into uv's cache would carry a change of an installed file into every later installation.
             command = [self.program, "pip", "install", "--python", python, "--link-mode", "copy"]
         else:
-            command = [python, "-I", "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
+            command = [self.program, "-I", "-m", "pip", *([] if python == self.program else ["--python", python])]
+            command += ["install", "--no-input", "--disable-pip-version-check"]
         command += ["--only-binary", ":all:"]
         if target is not None:
             command += ["--target", str(target)]
@@ -116,7 +117,7 @@ class Tool(msgspec.Struct, frozen=True):
         """The command that makes a virtual environment which may be moved."""
         if self.kind == "uv":
             return [self.program, "venv", "--no-project", "--relocatable", "--python", sys.executable, str(folder)]
-        return [sys.executable, "-I", "-m", "venv", str(folder)]
+        return [sys.executable, "-I", "-m", "venv", "--without-pip", str(folder)]
 
     def build(self, project: Path, output: Path) -> list[str]:
         """The command that builds a wheel of a project folder: this runs what the project says."""

@@ -129,6 +129,10 @@ def _agree(shop: Workshop, candidate: Candidate, report: Report, entry: LockedPl
         shop.say(title)
         for line in describe_wishes(report, isolated=choices.isolated):
             shop.say(line)
+        known = shop.catalogue.find(facts.distribution)
+        if known is not None and known.capabilities != Agreed():
+            for line in growth(known.capabilities, report.capabilities, "beyond what the catalogue says, it"):
+                shop.say(line)
         ask("Install it?", yes=choices.yes)
         return
     more = growth(entry.capabilities, report.capabilities)

@@ -27,6 +27,7 @@ __all__ = [
     "facts_of",
     "installed_files",
     "metadata_name",
+    "metadata_version",
     "missing_requirements",
     "same_name",
 ]
@@ -97,7 +98,7 @@ def distribution_in(site: Path) -> Distribution:
 def facts_of(distribution: Distribution, root: Path) -> Facts:
     """What a distribution that lies below `root` is. Raises `HermesError` when it is no plugin of this host, is only
     half there, or would run code by merely being installed."""
-    name, version = metadata_name(distribution), _metadata(distribution, "Version")
+    name, version = metadata_name(distribution), metadata_version(distribution)
     if not name or not version:
         raise HermesError(f"A distribution in {root} is only half installed: it has no name or version.")
     points = [point for point in distribution.entry_points if point.group.startswith("hermes.v")]
@@ -148,6 +149,11 @@ def installed_files(distribution: Distribution, root: Path) -> dict[str, str]:
 def metadata_name(distribution: Distribution) -> str:
     """A distribution's name as its metadata has it; empty for one that is only half there."""
     return _metadata(distribution, "Name")
+
+
+def metadata_version(distribution: Distribution) -> str:
+    """The same for its version."""
+    return _metadata(distribution, "Version")
 
 
 def _metadata(distribution: Distribution, field: str) -> str:

@@ -14,7 +14,7 @@ from hermes_host.errors import HermesError
 from hermes_host.specs import API_GROUP
 from hermes_installer.catalogue import Catalogue, load_catalogue
 from hermes_installer.environment import Origin, Tool, find_tool, site_packages
-from hermes_installer.wheels import metadata_name, same_name
+from hermes_installer.wheels import metadata_name, metadata_version, same_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -99,7 +99,7 @@ class Workshop:
     def plugin_versions(self) -> dict[str, str]:
         """The host and every plugin of the running environment, with its version."""
         return {
-            metadata_name(found): found.version
+            metadata_name(found): metadata_version(found)
             for found in self._distributions()
             if same_name(metadata_name(found), "hermes-host")
             or any(point.group == API_GROUP for point in found.entry_points)
@@ -107,8 +107,8 @@ class Workshop:
 
     def versions(self) -> dict[str, str]:
         """All distributions of the running environment, with their versions."""
-        return {metadata_name(found): found.version for found in self._distributions()}
+        return {metadata_name(found): metadata_version(found) for found in self._distributions()}
 
     def _distributions(self) -> list[Distribution]:
         found = distributions(path=[str(site_packages())])
-        return [each for each in found if metadata_name(each)]
+        return [each for each in found if metadata_name(each) and metadata_version(each)]

@@ -7,20 +7,22 @@ import functools
 import hashlib
 import json
 import os
+import pty
 import re
 import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import distribution
 from pathlib import Path
 
+import hermes_installer
 import pytest
 from packaging.requirements import Requirement
 
-HERE = Path(__file__).resolve().parents[1]
-ROOT = HERE.parents[2]
+import hermes_host
 
 PLUGIN = """
 from hermes_host import hookimpl
@@ -99,6 +101,16 @@ def repacked(name: str, folder: Path) -> None:
             repacked(needed.name, folder)
 
 
+def source_wheel(name: str, package: Path, folder: Path) -> None:
+    """A wheel of the code as it is in the source folder."""
+    found = distribution(name)
+    paths = [path for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    contents = {f"{package.name}/{path.relative_to(package).as_posix()}": path.read_bytes() for path in paths}
+    requires = tuple(text for text in found.requires or () if "extra ==" not in text)
+    points = found.read_text("entry_points.txt") or ""
+    write_wheel(folder, name, found.version, contents, requires=requires, points=points)
+
+
 @dataclass(frozen=True)
 class Ran:
     code: int
@@ -132,21 +144,24 @@ class Place:
         path = self.home / "plugins.lock"
         return json.loads(path.read_text(encoding="utf-8"))["plugins"] if path.exists() else {}
 
+    def surroundings(self, environ: dict[str, str]) -> dict[str, str]:
+        """The variables of a `hermes` process."""
+        programs = [str(self.folder / "venv" / "bin"), str(Path(uv()).parent), os.environ["PATH"]]
+        return {
+            "PATH": os.pathsep.join(programs),
+            "HOME": str(self.folder),
+            "HERMES_HOME": str(self.home),
+            "LANG": "C.UTF-8",
+            "UV_CACHE_DIR": os.environ.get("UV_CACHE_DIR", str(self.folder / "uv-cache")),
+            "UV_PYTHON_DOWNLOADS": "never",
+            **self.environ,
+            **environ,
+        }
+
     def hermes(self, *words: str, code: int | None = 0, **environ: str) -> Ran:
         outcome = subprocess.run(
             [str(self.folder / "venv" / "bin" / "hermes"), *words],
-            env={
-                "PATH": os.pathsep.join(
-                    [str(self.folder / "venv" / "bin"), str(Path(uv()).parent), os.environ["PATH"]]
-                ),
-                "HOME": str(self.folder),
-                "HERMES_HOME": str(self.home),
-                "LANG": "C.UTF-8",
-                "UV_CACHE_DIR": os.environ.get("UV_CACHE_DIR", str(self.folder / "uv-cache")),
-                "UV_PYTHON_DOWNLOADS": "never",
-                **self.environ,
-                **environ,
-            },
+            env=self.surroundings(environ),
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -157,6 +172,34 @@ class Place:
         if code is not None:
             assert outcome.returncode == code, f"{words} gave {outcome.returncode}:\n{outcome.stdout}{outcome.stderr}"
         return Ran(outcome.returncode, outcome.stdout, outcome.stderr)
+
+    def typed(self, *words: str, keys: str) -> str:
+        """What a person sees who types `keys` at the one question."""
+        ours, theirs = pty.openpty()
+        program = [str(self.folder / "venv" / "bin" / "hermes"), *words]
+        with subprocess.Popen(
+            program,
+            env=self.surroundings({"TERM": "dumb"}),
+            cwd=self.folder,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+        ) as process:
+            os.close(theirs)
+            seen = b""
+            while True:
+                try:
+                    piece = os.read(ours, 4096)
+                except OSError:  # the other end is closed
+                    break
+                if not piece:
+                    break
+                seen += piece
+                if seen.rstrip().endswith(b"[y/N]:"):
+                    os.write(ours, f"{keys}\n".encode())
+                    seen += b"\n"
+        os.close(ours)
+        return seen.decode()
 
     def install(self, *words: str, code: int | None = 0, **environ: str) -> Ran:
         return self.hermes("plugins", "install", *words, "--wheels", str(self.wheels), code=code, **environ)
@@ -221,9 +264,8 @@ def plugin_wheel(
 def basis(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheels that every environment needs."""
     folder = tmp_path_factory.mktemp("basis")
-    for project in (ROOT, HERE):
-        command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
-        subprocess.run(command, cwd=project, check=True, capture_output=True)
+    for name, package in (("hermes-host", hermes_host), ("hermes-installer", hermes_installer)):
+        source_wheel(name, Path(package.__file__).parent, folder)
     for name in ("click", "jsonschema", "msgspec", "packaging", "pluggy", "pyyaml", "rich"):
         repacked(name, folder)
     return folder
@@ -240,6 +282,11 @@ def run_uv(*words: str) -> None:
     environ = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
     outcome = subprocess.run([uv(), *words], env=environ, cwd="/", capture_output=True, text=True)
     assert outcome.returncode == 0, outcome.stderr
+
+
+@pytest.fixture(name="run_uv")
+def run_uv_fixture() -> Callable[..., None]:
+    return run_uv
 
 
 @pytest.fixture(scope="session")

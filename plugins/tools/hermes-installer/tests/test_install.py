@@ -190,9 +190,53 @@ def test_a_plugin_cannot_change_the_host_or_another_plugin(place):
     assert untouched(place)
 
 
+BACKEND = """
+import pathlib, shutil
+
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    pathlib.Path.home().joinpath("ran").touch()
+    wheel = next(pathlib.Path(__file__).parent.glob("*.whl"))
+    shutil.copy(wheel, folder)
+    return wheel.name
+"""
+
+
 def test_a_project_folder_is_built_only_when_that_is_allowed(place):
-    refused = place.hermes("plugins", "install", str(place.folder), "--yes", code=1)
-    assert "is no project" in refused.err
+    assert "is no project" in place.hermes("plugins", "install", str(place.folder), "--yes", code=1).err
+    project = place.folder / "project"
+    project.mkdir()
+    place.plugin().rename(project / "hermes_acme-1.0-py3-none-any.whl")
+    (project / "backend.py").write_text(BACKEND, encoding="utf-8")
+    (project / "pyproject.toml").write_text(
+        '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+        '[project]\nname = "hermes-acme"\nversion = "1.0"\n',
+        encoding="utf-8",
+    )
+    assert "--allow-build" in place.hermes("plugins", "install", str(project), "--yes", code=1).err
+    assert untouched(place)
+    place.hermes("plugins", "install", str(project), "--yes", "--allow-build")
+    assert (place.folder / "ran").exists()
+    assert place.lock["acme"]["source"] == "folder"
+
+
+def test_a_person_at_a_terminal_is_asked(place):
+    place.plugin()
+    refused = place.typed("plugins", "install", "hermes-acme", "--wheels", str(place.wheels), keys="n")
+    assert "Install it? [y/N]" in refused
+    assert untouched(place)
+    place.typed("plugins", "install", "hermes-acme", "--wheels", str(place.wheels), keys="y")
+    assert place.state("acme")["state"] == "loaded"
+    assert "Remove plugin 'acme'?" in place.typed("plugins", "remove", "acme", keys="y")
+    assert untouched(place)
+
+
+def test_more_than_the_catalogue_says_is_pointed_out(place):
+    place.plugin(secrets=("BANK_KEY",))
+    known = {"name": "acme", "distribution": "hermes-acme", "capabilities": {"network": ["*"], "hooks": ["*"]}}
+    place.catalogue(known)
+    shown = place.install("acme", code=1).err
+    assert "beyond what the catalogue says, it gets the secrets: BANK_KEY" in shown
+    assert "catalogue says, it talks to" not in shown
 
 
 def test_removing_takes_what_came_with_it_and_keeps_what_it_kept_unless_purged(place):

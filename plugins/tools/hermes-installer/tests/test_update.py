@@ -133,3 +133,16 @@ def test_a_folder_dropped_where_plugins_keep_things_is_not_loaded(acme):
     (dropped / "__init__.py").touch()
     assert acme.state("evil")["state"] == "absent"
     assert not (acme.folder / "ran").exists()
+
+
+def test_a_half_installed_distribution_harms_nothing_and_is_not_agreed_to(acme):
+    info = acme.site / "hermes_half-1.0.dist-info"
+    info.mkdir()
+    (info / "entry_points.txt").write_text("[hermes.v1]\nhalf = hermes_half.plugin\n", encoding="utf-8")
+    refused = acme.hermes("plugins", "accept", "half", "--yes", code=1)
+    assert "There is no plugin 'half'" in refused.err
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: hermes-half\nVersion: 1.0\n", encoding="utf-8")
+    refused = acme.hermes("plugins", "accept", "half", "--yes", code=1)
+    assert "only half installed" in refused.err
+    assert acme.state("acme")["state"] == "loaded"
+    assert list(acme.lock) == ["acme"]

@@ -29,8 +29,8 @@ _RUNNING = 64
 class Jobs:
     """The background processes of one session: at most 64 running, and the 64 that ended last.
 
-    With `notes`, and on a terminal that `detaches`, they outlive this process: `find` finds them again, and `close` lets
-    them run. Those in a pseudo-terminal always end with the terminal.
+    With `notes`, and on a terminal that `detaches`, they outlive this process: `find` finds them again, and `close`
+    lets them run. Those in a pseudo-terminal always end with the terminal.
     """
 
     def __init__(

@@ -57,10 +57,9 @@ class Terminals:
         """The session's shell, on its terminal."""
         entry = await self._entry(session)
         if entry.shell is None:
-            keep_in = self._results / session.id if self._results is not None else None
             entry.shell = Shell(
                 entry.terminal,
-                keep_in=keep_in,
+                keep_in=self._folder(session),
                 environment=lambda: self._passed(session),
                 redactor=self._redactor,
                 # To a session of these nobody comes back.
@@ -70,6 +69,14 @@ class Terminals:
         if entry.finding is not None:
             await asyncio.shield(entry.finding)
         return entry.shell
+
+    def has_notes(self, session: SessionContext) -> bool:
+        """Whether jobs were written down that may have outlived the process that started them; opens no terminal."""
+        folder = self._folder(session)
+        return folder is not None and any(folder.glob("proc_*.json"))
+
+    def _folder(self, session: SessionContext) -> Path | None:
+        return self._results / session.id if self._results is not None else None
 
     def _passed(self, session: SessionContext) -> dict[str, str]:
         values = {name: self._value_of(name) for name in sorted(session.passed_environment)}

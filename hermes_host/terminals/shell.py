@@ -55,8 +55,8 @@ class Shell:
     """One session's shell. `keep_in` is a folder for output that is too long; by default a temporary one.
 
     `environment` gives variables that every command gets, asked anew for each; `redactor` gives what takes secrets out
-    of one output before it reaches a file. `backend` is the name under which jobs are written down in `keep_in`, so that
-    they are found again where they outlive this process; without one, they end with the shell.
+    of one output before it reaches a file. `backend` is the name under which jobs are written down in `keep_in`, so
+    that they are found again where they outlive this process; without one, they end with the shell.
     """
 
     def __init__(
@@ -208,7 +208,8 @@ class Shell:
         return True
 
     async def close(self) -> None:
-        """Kill the jobs, but for those that outlive this process, and remove what was kept in a temporary folder. The terminal stays open."""
+        """Kill the jobs that do not outlive this process, and remove what was kept in a temporary folder. The terminal
+        stays open."""
         await self.jobs.close()
         if self._temporary is not None:
             self._temporary.cleanup()

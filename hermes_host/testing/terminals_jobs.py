@@ -131,9 +131,7 @@ class TerminalJobs(TerminalRunning):
             for job in jobs:
                 await _output(job, "begun\n")
             await shell.close()
-        places = [
-            msgspec.json.decode((tmp_path / f"{job.id}.json").read_bytes())["folder"] for job in jobs
-        ]
+        places = [msgspec.json.decode((tmp_path / f"{job.id}.json").read_bytes())["folder"] for job in jobs]
         async with Opened(backend, key, directory) as terminal:
             await run(terminal, f"read pid _ <{places[0]}/pid; kill -9 $pid {jobs[0].pid}")
             await run(terminal, f"rm -r {places[1]}")
@@ -167,5 +165,5 @@ async def _output(job: Job, text: str) -> str:
 async def _file_has(job: Job, data: bytes) -> None:
     """Wait until output has arrived without taking it."""
     async with asyncio.timeout(60):
-        while not job.file.exists() or data not in job.file.read_bytes():
+        while data not in (job.file.read_bytes() if job.file.exists() else b""):  # noqa: ASYNC110, a file
             await asyncio.sleep(0.02)

@@ -31,9 +31,13 @@ async def test_marked_processes_are_found_wherever_the_mark_stands(tools: str, t
         await asyncio.create_subprocess_exec("sleep", "1000", env={"A": "1", "HERMES_RUN": f"{mark}.2"}),
     ]
     try:
-        look = await asyncio.create_subprocess_exec(f"{tmp_path}/sh" if tools == "busybox" else "sh", "-c", KILL, "sh", mark, "look", env={"PATH": path})
+        look = await asyncio.create_subprocess_exec(
+            f"{tmp_path}/sh" if tools == "busybox" else "sh", "-c", KILL, "sh", mark, "look", env={"PATH": path}
+        )
         assert await look.wait() == 1
-        kill = await asyncio.create_subprocess_exec(f"{tmp_path}/sh" if tools == "busybox" else "sh", "-c", KILL, "sh", mark, "4", env={"PATH": path})
+        kill = await asyncio.create_subprocess_exec(
+            f"{tmp_path}/sh" if tools == "busybox" else "sh", "-c", KILL, "sh", mark, "4", env={"PATH": path}
+        )
         assert await kill.wait() == 0
         async with asyncio.timeout(5):
             assert {await process.wait() for process in processes} <= {-15, -9, -1}

@@ -11,11 +11,13 @@ from hermes_host.terminals.remote.job_programs import BUSY
 from hermes_host.terminals.remote.place import Keeper, Live, Place, Woken, has_jobs
 from hermes_host.terminals.remote.running import Lost
 from hermes_host.terminals.remote.terminal import RemoteTerminal
+from hermes_host.terminals.remote.wardens import ENDING, ending, limits_of
 
 __all__ = [
     "BUSY",
     "Book",
     "Channel",
+    "ENDING",
     "Inbox",
     "Keeper",
     "Live",
@@ -25,7 +27,9 @@ __all__ = [
     "Record",
     "RemoteTerminal",
     "Woken",
+    "ending",
     "has_jobs",
     "is_gone",
+    "limits_of",
     "start_directory",
 ]

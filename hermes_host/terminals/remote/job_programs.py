@@ -113,7 +113,8 @@ mkfifo "$folder/in" "$folder/pipe" "$folder/alive" "$folder/hold" "$folder/ready
 PWD_OF_JOB=$PWD HERMES_JOB={shlex.quote(id)}
 export PWD_OF_JOB HERMES_JOB
 if [ -n "$BASH_VERSION" ]; then shell=$BASH; set -m; else shell=sh; fi
-$(command -v setsid || command -v nohup) sh -c {shlex.quote(_WRAPPER)} sh "$folder" "$shell" {shlex.quote(word)} "$mask" \\
+set -- sh -c {shlex.quote(_WRAPPER)} sh "$folder" "$shell" {shlex.quote(word)} "$mask"
+$(command -v setsid || command -v nohup) "$@" \\
   </dev/null >/dev/null 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &
 read -r pid <"$folder/ready" && [ -n "$pid" ]
 """

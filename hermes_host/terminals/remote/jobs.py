@@ -12,7 +12,7 @@ import msgspec
 
 from hermes_host.context import private_directory
 from hermes_host.errors import HermesError, ToolError
-from hermes_host.protocols import Command, Exited
+from hermes_host.protocols import Command, Exited, Output
 from hermes_host.terminals.jobs import Job
 from hermes_host.terminals.remote import job_programs as programs
 from hermes_host.terminals.remote.backend import replace_file
@@ -132,7 +132,7 @@ class DetachedJob(Job):
                 await asyncio.shield(self._kill_there())
             self._notes.forget(self.id)
             raise
-        self._task = asyncio.create_task(self._follow(), name=f"job {self.id}")
+        self._task = asyncio.create_task(self._watch(), name=f"job {self.id}")
         try:
             await asyncio.shield(self._begun)
         except asyncio.CancelledError:
@@ -148,14 +148,14 @@ class DetachedJob(Job):
             return
         self._record.skip(self._note.polled)
         caught_up = asyncio.Event()
-        self._task = asyncio.create_task(self._follow(caught_up), name=f"job {self.id}")
+        self._task = asyncio.create_task(self._watch(caught_up), name=f"job {self.id}")
         waiting = asyncio.create_task(caught_up.wait())
         await asyncio.wait([waiting, self._task], return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
 
     # ------------------------------------------------------------------------------------------------- following
 
-    async def _follow(self, caught_up: asyncio.Event | None = None) -> None:
+    async def _watch(self, caught_up: asyncio.Event | None = None) -> None:
         failures = 0
         known = caught_up is None  # it has just begun
         try:
@@ -196,7 +196,7 @@ class DetachedJob(Job):
             elif kind == "dead":
                 self._finish("lost", said="It does not run any more and left no exit code: its machine was restarted.")
             else:
-                self._finish("exited", code=int(numbers[0]), ended=float((numbers[1:] or [time.time()])[0]))
+                self._finish("exited", code=int(numbers[0]), ended=float(numbers[1]) if numbers[1:] else None)
             with suppress(HermesError, OSError):
                 await self._ask(Command(script=programs.remove(self._note.folder), timeout=_ASK_SECONDS))
         else:
@@ -228,7 +228,7 @@ class DetachedJob(Job):
     async def _take(self, script: str) -> None:
         """Take in output that a script writes."""
         async for event in self._events(Command(script=script)):
-            if not isinstance(event, Exited) and event.stream == 1:
+            if isinstance(event, Output) and event.stream == 1:
                 self._received += len(event.data)
                 self._record.add(self._frames.feed(event.data))
                 self._note_pid(self._frames)
@@ -242,7 +242,7 @@ class DetachedJob(Job):
                 answer += event.data
         return code, answer
 
-    async def _events(self, command: Command) -> AsyncIterator[object]:
+    async def _events(self, command: Command) -> AsyncIterator[Output | Exited]:
         async with aclosing(self._terminal.run(command)) as events:  # type: ignore[type-var]
             async for event in events:
                 yield event

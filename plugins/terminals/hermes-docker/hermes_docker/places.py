@@ -290,9 +290,9 @@ class Place:
                     await kill(self.daemon, self._id, process.tag)
             return
         plan = self.plan
-        if self.detaches and self._id and await self.daemon.call(lambda client: has_jobs(client, self._id)):
-            if await kill_all(self.daemon, self._id):
-                return
+        jobs = self.detaches and self._id and await self.daemon.call(lambda client: has_jobs(client, self._id))
+        if jobs and await kill_all(self.daemon, self._id):
+            return
 
         def end(client: Any) -> None:
             if plan.persistent:

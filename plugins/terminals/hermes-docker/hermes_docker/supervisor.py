@@ -82,9 +82,9 @@ say s
 """
 
 # $1 and $2: the first and the last number of commands as /proc shows them, $3: tenths of a second between asking and
-# killing, or `look` to say only (exit code 1) that there are some, $4: the supervisor's number. Only what the shell does
-# itself, but for `sleep`: where no process can be started any more it must still kill. First everything is frozen until
-# no new process appears, so that none forks away between being seen and killed.
+# killing, $4: the supervisor's number. Only what the shell does itself, but for `sleep`: where no process can be
+# started any more it must still kill. First everything is frozen until no new process appears, so that none forks away
+# between being seen and being killed.
 KILL = r"""
 search() {
   found=
@@ -99,7 +99,6 @@ search() {
   done
 } 2>/dev/null
 search "$1" "$2"
-[ "$3" != look ] || { [ -z "$found" ]; exit; }
 if [ -n "$found" ] && [ "$3" -gt 0 ]; then
   kill -TERM $found; kill -HUP $found; kill -CONT $found
   turn=0

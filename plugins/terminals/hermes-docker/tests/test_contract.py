@@ -20,9 +20,7 @@ def make_backend(service: Any, image: str, shared: Path, tmp_path: Path) -> Dock
     shared.mkdir()
     return DockerBackend(
         Settings(url=service.url, network="none"),
-        TerminalSettings(
-            docker_image=image, docker_volumes=[f"{shared}:/shared"], container_memory=256
-        ),
+        TerminalSettings(docker_image=image, docker_volumes=[f"{shared}:/shared"], container_memory=256),
         state=tmp_path / "state",
     )
 

@@ -12,6 +12,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from hermes_host.errors import HermesError
+from hermes_host.terminals.remote import ending
 from hermes_singularity.code import AGENT, WARDEN
 from hermes_singularity.instances import client_environment
 
@@ -94,7 +95,7 @@ class Warden:
         number = str(next(self._numbers))
         answer = self._answers[number] = asyncio.Event()
         try:
-            self._process.stdin.write(f"end {number} {mark}\n".encode())
+            self._process.stdin.write(f"end {number} {ending(mark)}\n".encode())
             async with asyncio.timeout(_WARDEN_SECONDS):
                 await answer.wait()
         except (TimeoutError, OSError):

@@ -11,6 +11,7 @@ from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from hermes_host.errors import HermesError, Unsupported
+from hermes_host.terminals.remote import limits_of
 from hermes_singularity.agent import Agent, Warden
 from hermes_singularity.code import READER, command_code
 from hermes_singularity.files import Files
@@ -152,8 +153,9 @@ class SingularityTerminal:
             end=not command.stdin,
             pty=command.pty,
         )
-        mark = f"{secrets.token_hex(8)}.{next(self._numbers)}."
-        reader = (self._shell, "-c", READER, posixpath.basename(self._shell), str(len(code)), word)
+        mark = f"{secrets.token_hex(8)}.0.{next(self._numbers):x}."
+        number = str(limits_of(mark)[0])
+        reader = (self._shell, "-c", READER, posixpath.basename(self._shell), str(len(code)), word, number)
         argv = self._instance.inside(*reader, mark=mark)
 
         async def kill() -> None:

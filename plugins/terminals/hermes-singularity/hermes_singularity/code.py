@@ -10,39 +10,29 @@ import re
 import shlex
 from typing import TYPE_CHECKING
 
+from hermes_host.terminals.remote import ENDING, ending
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 __all__ = ["AGENT", "READER", "WARDEN", "command_code", "quoted"]
 
-READER = 'x=$(head -c "$1"); case $x in *"$2") eval "$x";; esac'
-"""Reads `$1` bytes of code that end with `$2`, and runs them."""
+READER = 'ulimit -m "$3" 2>/dev/null; x=$(head -c "$1"); case $x in *"$2") eval "$x";; esac'
+"""Reads `$1` bytes of code that end with `$2`, and runs them, with the number `$3` as their mark."""
 
-# Answers `hello` with what there is. Then `end MARK` ends the processes whose environment says so, asked first and
-# killed after some 0.4 s; there is nothing to wait on for the end of processes that are no children, hence the sleeps.
-# Parents come first, or a shell would have time to report the end of its child.
+# Answers `hello` with what there is. Then `end NUMBER MARK FIRST LAST` ends processes, and answers `done NUMBER`.
 # When its input ends, the host is gone, and it ends them all.
 WARDEN = r"""
 trap '' HUP INT TERM QUIT PIPE
 exec 2>/dev/null
 mkdir -p -- "$HOME"
-end() {
-    round=0
-    while [ $round -lt 80 ]; do
-        pids=$(grep -slzF "HERMES_TERMINAL=$1" /proc/[0-9]*/environ | tr -dc '0-9\n' | sort -n)
-        [ -n "$pids" ] || return
-        if [ $round -eq 0 ]; then kill -TERM $pids; kill -CONT $pids
-        elif [ $round -gt 8 ]; then kill -KILL $pids; fi
-        round=$((round + 1))
-        sleep 0.05 || sleep 1
-    done
-}
+ENDING
 printf 'hello\000%s\000%s\000%s\n' "$HOME" "$(command -v bash || echo sh)" "$(umask)"
-while read -r verb number mark; do
-    { end "$mark"; echo "done $number"; } &
+while read -r verb number mark first last; do
+    { eval "end $mark $first $last"; echo "done $number"; } &
 done
-end ''
-"""
+end EVERYTHING
+""".replace("ENDING", ENDING).replace("EVERYTHING", ending(""))
 
 # `enter` goes to a directory part by part. That the name it is then in is the one that was asked for proves that no
 # link was followed, whatever was swapped meanwhile: the shell stands in that directory itself.

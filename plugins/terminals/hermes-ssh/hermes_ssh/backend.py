@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["SshBackend", "SshTerminal", "connect"]
 
 
+_terminals = itertools.count(1)
+
+
 def connect(context: PluginContext, spec: TerminalSpec) -> SshBackend:
     """The target of the spec: connects to nothing yet."""
     settings = combined(context.section(Settings, "ssh"), context.section(TerminalSettings, "terminal"))
@@ -93,7 +96,7 @@ class SshTerminal:
     def __init__(self, links: Links, machine: Machine) -> None:
         self._links = links
         self._machine = machine
-        self._id = secrets.token_hex(8)
+        self._id = f"{next(_terminals):x}"
         self._numbers = itertools.count(1)
         self._processes: set[Process] = set()
         self._closed = False
@@ -156,7 +159,7 @@ class SshTerminal:
             code = wrapper.program_code(word, setup, command.argv, command.pty)
         else:
             code = wrapper.script_code(word, setup, command.script, command.pty)
-        number = f"{self._id}.{next(self._numbers)}."
+        number = f"{self._id}.{next(self._numbers):x}."
 
         def line(link: Link) -> str:
             # Without a mark the warden does not find what it leaves behind.

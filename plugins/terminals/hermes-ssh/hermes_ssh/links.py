@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import asyncssh
 
 from hermes_host.errors import HermesError
+from hermes_host.terminals.remote import ending
 from hermes_ssh.connecting import Ties, connect
 from hermes_ssh.failures import Unreachable
 from hermes_ssh.wrapper import plain_bootstrap, quoted, warden_code
@@ -118,7 +119,7 @@ class Link:
         answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._answers[number] = answer
         try:
-            self._warden.stdin.write(f"{verb} {number} {quoted(argument)}\n".encode("utf-8", "surrogateescape"))
+            self._warden.stdin.write(f"{verb} {number} {argument}\n".encode("utf-8", "surrogateescape"))
             async with asyncio.timeout(_WARDEN_SECONDS):
                 return await answer
         except (TimeoutError, OSError, asyncssh.Error):
@@ -129,11 +130,11 @@ class Link:
 
     async def end(self, mark: str) -> None:
         """Kill every process whose mark begins with `mark`, and wait until none is left. Nothing where it is lost."""
-        await self._ask("end", mark)
+        await self._ask("end", ending(mark))
 
     async def identity(self, path: str) -> tuple[str, int]:
         """What SFTP cannot tell of a file: its identity (may be empty) and the number of its names."""
-        words = (await self._ask("stat", path)).split()
+        words = (await self._ask("stat", quoted(path))).split()
         return (words[0], int(words[1])) if len(words) == 2 and words[1].isdigit() else ("", 1)
 
     async def sftp(self) -> asyncssh.SFTPClient:

@@ -7,9 +7,9 @@ It is run only when it has arrived whole. The wrapper says on both streams when 
 byte it wrote: neither the server's word about its exit, which overtakes output, nor the end of the streams, which
 children in the background hold open, says so.
 
-Every process inherits the variable `HERMES_TERMINAL` with the *mark* of its command. Another `sh`, the *warden*, one
-for each connection, finds processes by it, with what descends from them and what shares their sessions, and kills them
-when it is told to, or when its own standard input ends because the connection is gone.
+Every process inherits the *mark* of its command (see `hermes_host.terminals.remote.wardens`). Another `sh`, the
+*warden*, one for each connection, finds processes by it, with what descends from them and what shares their sessions,
+and kills them when it is told to, or when its own standard input ends because the connection is gone.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from __future__ import annotations
 import re
 import shlex
 from typing import TYPE_CHECKING
+
+from hermes_host.terminals.remote import ENDING, ending, limits_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,8 +40,9 @@ def bootstrap(shell: str, word: str, size: int, mark: str) -> str:
     """
     read = f'x=\\$(head -c {size}); case \\$x in *{word}) eval \\"\\$x\\";; esac'
     end = f'printf "\\000{word}end %s\\000" $c'
+    limit = f"ulimit -m {limits_of(mark)[0]} 2>/dev/null; " if mark else ""
     wrapper = (
-        f"trap : INT QUIT TERM; exec 4>&2 2>/dev/null;"
+        f"{limit}trap : INT QUIT TERM; exec 4>&2 2>/dev/null;"
         f' (exec 2>&4 4>&-; exec {shell} -c "{read}" {shell.rpartition("/")[2]}); c=$?; {end}; {end} >&4'
     )
     return f"exec env {MARK}={mark} sh -c '{wrapper}'"
@@ -113,69 +116,29 @@ def _encoded(code: str) -> bytes:
     return code.encode("utf-8", "surrogateescape")
 
 
-# Reads lines of shell words. `end ID MARK` ends the processes whose mark begins so and answers `done ID`;
-# `stat ID PATH` answers `stat ID DEVICE:INODE LINKS`, which SFTP cannot tell.
-#
-# Processes are asked to end first and killed after some 0.4 s. There is nothing to wait on in a POSIX shell for the end
-# of processes that are not its children, hence the short sleeps. Parents come first, or a shell would have time to
-# report the end of its child.
+# Reads lines of shell words. `end ID MARK FIRST LAST` ends processes and answers `done ID`; `stat ID PATH` answers
+# `stat ID DEVICE:INODE LINKS`, which SFTP cannot tell.
 _WARDEN = r"""
 trap '' HUP INT TERM QUIT PIPE
 nl='
 '
 exec 2>/dev/null
-processes() {
-    if [ -r /proc/self/environ ]; then
-        cat /proc/[0-9]*/stat | sed 's/^\([0-9]*\) (.*) \([A-Za-z]\) \([0-9]*\) [0-9]* \([0-9]*\) .*/\1 \2 \3 \4/'
-    else
-        ps -axo pid=,stat=,ppid=,pgid=
-    fi
-}
-marked() {
-    if [ -r /proc/self/environ ]; then grep -slzF "HERMES_TERMINAL=$1" /proc/[0-9]*/environ
-    else ps -axEww -o pid=,command= | grep -F "HERMES_TERMINAL=$1" | grep -v grep | sed 's/^ *\([0-9]*\).*/\1/'; fi
-}
-members() {
-    seeds=$(marked "$1" | tr -c '0-9\n' ' ' | tr '\n' ' ')
-    case $seeds in *[0-9]*) ;; *) return ;; esac
-    processes | awk -v seeds="$seeds" '
-        BEGIN { n = split(seeds, s, " "); for (i = 1; i <= n; i++) ours[s[i]] = 1 }
-        NF == 4 { parent[$1] = $3; session[$1] = $4; if ($2 ~ /^Z/) gone[$1] = 1 }
-        END {
-            do {
-                more = 0
-                for (p in ours) { l = session[p]; if (l != 0 && ((l in ours) || !(l in parent))) led[l] = 1 }
-                for (p in parent)
-                    if (!(p in ours) && ((parent[p] in ours) || (session[p] in led))) { ours[p] = 1; more = 1 }
-            } while (more)
-            for (p in ours) if ((p in parent) && !(p in gone)) print p
-        }' | sort -n
-}
-end() {
-    round=0
-    while [ $round -lt 80 ]; do
-        pids=$(members "$1")
-        [ -n "$pids" ] || return
-        if [ $round -eq 0 ]; then kill -TERM $pids; kill -CONT $pids
-        elif [ $round -gt 8 ]; then kill -KILL $pids; fi
-        round=$((round + 1))
-        sleep 0.05 || sleep 1
-    done
-}
+ENDING
 shell=$(command -v bash || echo sh)
 printf '\000WORDhello\000%s\000%s\000%s\000%s\000%s\000%s\000\n' \
     "$HOME" "$(pwd -P)" "$shell" "$(umask)" "$(id -u)" "$(uname -s)"
 while IFS= read -r line; do
     eval "set -- $line"
     case $1 in
-        end) { end "$3"; printf 'done %s\n' "$2"; } & ;;
+        end) { end "$3" "$4" "$5"; printf 'done %s\n' "$2"; } & ;;
         stat) printf 'stat %s %s\n' "$2" "$(stat -c '%d:%i %h' -- "$3" || stat -f '%d:%i %l' -- "$3")" ;;
     esac
 done
-end CONNECTION.
+end CONNECTION
 #WORD"""
 
 
 def warden_code(word: str, connection: str) -> bytes:
     """The code of the warden of a connection."""
-    return _encoded(_WARDEN.replace("WORD", word).replace("CONNECTION", connection))
+    code = _WARDEN.replace("ENDING", ENDING).replace("CONNECTION", ending(f"{connection}."))
+    return _encoded(code.replace("WORD", word))

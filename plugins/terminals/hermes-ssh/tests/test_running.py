@@ -100,6 +100,23 @@ async def test_a_process_of_the_session_with_a_cleared_environment_is_killed_too
         assert not alive(pid)
 
 
+async def test_a_process_that_has_left_everything_behind_is_killed_too(server: Any) -> None:
+    leaving = "setsid env -i /bin/sh -c 'sleep 1000 & echo $!' | cat"
+    async with (
+        SshBackend(server.settings()).open("test", "") as terminal,
+        SshBackend(server.settings()).open("other", "") as other,
+    ):
+        others = int((await run(other, leaving.replace("| cat", "> pid; cat pid"))).out)
+        async with aclosing(terminal.run(Command(script=f"{leaving.replace('| cat', '>&2')}; sleep 1000"))) as events:
+            async for event in events:
+                pid = int(event.data)
+                break
+            assert alive(pid)
+        assert not alive(pid), "no environment, a session of its own, its parent gone"
+        assert alive(others), "what another terminal started lives"
+    assert not alive(others)
+
+
 async def test_more_commands_than_the_server_allows_on_one_connection_run_on_others(
     make_server: Callable[..., Any],
 ) -> None:
@@ -132,7 +149,7 @@ async def test_a_command_whose_code_does_not_arrive_whole_does_not_run(server: A
 
     setup = wrapper.setting_up("hermes-word", cwd="/", env={}, pty=False, closed=True)
     code = wrapper.script_code("hermes-word", setup, f"echo x > {tmp_path}/ran", pty=False)
-    line = wrapper.bootstrap("bash", "hermes-word", len(code), "test.")
+    line = wrapper.bootstrap("bash", "hermes-word", len(code), "7e57.")
     for length in (0, len(code) // 2, len(code) - 3, len(code)):
         process = await asyncio.create_subprocess_shell(line, stdin=-1, stdout=-1, stderr=-1)
         await process.communicate(code[:length])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from hermes_network.addresses import is_public, kind_of, plain
 from hermes_network.blocklist import Blocklist
 from hermes_network.errors import AddressRefused
-from hermes_network.settings import SecuritySettings, Settings
+from hermes_network.settings import SecuritySettings, Settings, understood
 from hermes_network.sites import Sites, listed
 from hermes_network.targets import Target, check_name, is_full_name, literal, parse
 
@@ -62,15 +62,15 @@ class Guard:
         https_only: bool = False,
     ) -> None:
         """`allow_private` adds to the settings' exceptions; `https_only` leaves plain http to the exceptions."""
-        self.settings = settings or Settings()
         self.security = security or SecuritySettings()
+        self.settings, blocklist = understood(settings or Settings(), self.security)
         self._home = home
         self._https_only = https_only
         self._more = tuple(allow_private)
         self.allow = None if self.settings.allow is None else Sites(listed(self.settings.allow), where="network.allow")
         self.block = Sites(listed(self.settings.block), where="network.block", below=True)
         self.private = Sites([*self.settings.allow_private, *self._more], where="network.allow_private")
-        self.blocklist = Blocklist(self.security.website_blocklist, home)
+        self.blocklist = Blocklist(blocklist, home)
 
     def with_exceptions(self, allow_private: Iterable[str] = (), *, https_only: bool = False) -> Guard:
         """The same guard with exceptions of a plugin's own, or bound to https. The user's block lists stay."""

@@ -50,6 +50,34 @@ async def test_other_plugins_find_it_by_its_protocol(make_host, site):
             assert await response.read() == fetched.body == b"here"
 
 
+WRONG = {
+    "network.allow": [5, True, {"example.com": None}],
+    "network.block": [5, False, {"example.com": None}],
+    "network.nameservers": [{"a": 1}, 8],
+    "network.ca_bundle": [["a.pem"], {"a": 1}],
+    "security.website_blocklist": ["example.com", True, ["example.com"]],
+    "security.website_blocklist.enabled": ["perhaps", ["yes"]],
+    "security.website_blocklist.domains": [7, {"example.com": None}],
+    "security.website_blocklist.shared_files": [7, {"a": None}],
+}
+
+
+@pytest.mark.parametrize(("setting", "value"), [(name, value) for name, values in WRONG.items() for value in values])
+async def test_a_setting_of_the_wrong_type_is_refused_by_name_and_opens_nothing(tmp_path, site, setting, value):
+    inner = value
+    for part in reversed(setting.split(".")):
+        inner = {part: inner}
+    inner.setdefault("network", {})["allow_private"] = [f"127.0.0.1:{site.port}"]
+    if setting.startswith("security.website_blocklist."):
+        inner["security"]["website_blocklist"].setdefault("enabled", True)
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(inner), encoding="utf-8")
+    async with Host(home=tmp_path, plugins=["network"], environ={"PATH": "/usr/bin:/bin"}) as host:
+        with pytest.raises(ConfigError, match=setting.replace(".", r"\.")):
+            network = await host.services.get(Network)
+            await network.fetch(f"{site.address}/x", purpose="test")
+    assert site.requests == []
+
+
 async def test_a_client_of_a_plugin_has_exceptions_of_its_own(make_host, site):
     async with make_host() as host:
         network = await host.services.get(Network)

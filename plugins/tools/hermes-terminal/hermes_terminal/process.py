@@ -79,6 +79,8 @@ def _state(job: Job) -> str:
         return f"running, pid {job.pid}, {seconds:.0f} s"
     if job.state == "killed":
         return f"killed after {seconds:.0f} s"
+    if job.state == "lost":
+        return "lost: it does not run any more or cannot be reached, and nobody knows how it ended"
     return f"{exit_note(job.code or 0) or 'exit 0'}, after {seconds:.0f} s"
 
 

@@ -20,6 +20,9 @@ async def stop(call: SlashCall) -> str:
     if interrupted:
         call.session.interrupt()
     shell: Shell | None = call.session.context.memory.get(SHELL)
+    terminals = call.session.host.terminals
+    if shell is None and terminals.has_notes(call.session.context):
+        shell = await terminals.shell(call.session.context)
     running = [job for job in shell.jobs.list() if job.state == "running"] if shell is not None else []
     await asyncio.gather(*(job.kill() for job in running))
     if not running:

@@ -21,14 +21,15 @@ _WORDS = {"once": "Allow this once", "session": "Allow this for the rest of the 
 class ClientApprover:
     """Asks for consent through whoever made the call."""
 
-    def __init__(self, find: Callable[[str], Caller | None]) -> None:
-        """`find` gives the caller behind a tool call's id."""
+    def __init__(self, find: Callable[[str], Caller | None], *, lasting: bool = True) -> None:
+        """`find` gives the caller behind a tool call's id; without `lasting` there is no session to allow it for."""
         self._find = find
+        self._words = [word for word in _WORDS if lasting or word != "session"]
 
     async def decide(self, request: ApprovalRequest) -> Decision:
         """The person's answer; no where nobody can be asked, or no answer is to be had."""
         caller = self._find(request.call.id)
-        choices: list[ApprovalChoice] = [choice for choice in request.choices if choice in _WORDS]
+        choices: list[ApprovalChoice] = [choice for choice in request.choices if choice in self._words]
         if caller is None or not caller.can_elicit:
             return Decision(choice="deny", by="nobody")
         options = [{"const": choice, "title": _WORDS[choice]} for choice in choices]

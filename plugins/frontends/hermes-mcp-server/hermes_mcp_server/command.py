@@ -59,7 +59,7 @@ def serve(
         run_async(host, lambda: _make_token(host))
     elif over_http:
         token = host.context(PLUGIN).secret(TOKEN)
-        run_async(host, lambda: _until_signal(_serve(host, settings, chosen, token=token)))
+        run_async(host, lambda: _serve(host, settings, chosen, token=token))
     elif address or port is not None:
         raise click.UsageError("--host and --port go with --http.")
     else:

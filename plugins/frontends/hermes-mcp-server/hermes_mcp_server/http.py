@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import signal
 import socket
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from mcp.server.streamable_http_manager import StreamableHTTPASGIApp
@@ -105,5 +107,11 @@ async def serve_http(
             timeout_graceful_shutdown=2,
             h11_max_incomplete_event_size=65_536,
         )
+        web = uvicorn.Server(config)
+        # Its own way with signals would send them to this process once more when it is done.
+        web.capture_signals = nullcontext  # type: ignore[method-assign, assignment]
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, setattr, web, "should_exit", True)
         started(address(listener, settings))
-        await uvicorn.Server(config).serve(sockets=[listener])
+        await web.serve(sockets=[listener])

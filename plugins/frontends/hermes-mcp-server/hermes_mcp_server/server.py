@@ -68,7 +68,7 @@ class HostServer:
         self._offered = OfferedTools(host, toolsets, reserved=own)
         self._conversations = Conversations(host, context, settings, changed=self._conversed)
         self._benches: dict[bool, Workbench] = {}
-        """For clients without a connection, by whether they can ask a person."""
+        """For the client on the pipe, where it speaks a protocol without connections."""
         self._shelf = Shelf(context)
         self._stopping = asyncio.Event()
         self._watch: asyncio.Task[None] | None = None
@@ -142,9 +142,23 @@ class HostServer:
             raise MCPError(types.INVALID_PARAMS, f"Unknown tool: {params.name[:100]}")
 
         async def work(caller: Caller) -> types.CallToolResult:
+            if client is None and context.request is not None:
+                return await self._call_once(caller, params.name, arguments)
             return await (await self._bench(client, caller)).call(caller, params.name, arguments)
 
         return await self._desk.handle(context, params, work, level=level)
+
+    async def _call_once(self, caller: Caller, name: str, arguments: dict[str, Any]) -> types.CallToolResult:
+        """A call over HTTP without a connection: nothing tells one client from another, so nothing is shared."""
+        bench = self._new_bench(attended=caller.can_elicit, lasting=False)
+        try:
+            return await bench.call(caller, name, arguments)
+        finally:
+            await bench.aclose()
+
+    def _new_bench(self, *, attended: bool, lasting: bool = True) -> Workbench:
+        tools, origin = self._offered.names(), self._settings.callers
+        return Workbench(self._host, tools=tools, attended=attended, origin=origin, lasting=lasting)
 
     async def _bench(self, client: Client | None, caller: Caller) -> Workbench:
         """Where this client's calls run. New tools need a new one; what runs in the old one goes on."""
@@ -152,9 +166,7 @@ class HostServer:
         attended = caller.can_elicit
         bench = held.get(attended)
         if bench is None or bench.tools != self._offered.names():
-            held[attended] = Workbench(
-                self._host, tools=self._offered.names(), attended=attended, origin=self._settings.callers
-            )
+            held[attended] = self._new_bench(attended=attended)
             if bench is not None:
                 await bench.aclose()
         return held[attended]

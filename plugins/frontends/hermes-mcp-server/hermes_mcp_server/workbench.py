@@ -31,12 +31,15 @@ __all__ = ["Workbench"]
 class Workbench:
     """One client's calls. Its session holds no messages, so nothing of it stays when it is closed."""
 
-    def __init__(self, host: Host, *, tools: Sequence[str], attended: bool, origin: Provenance) -> None:
-        """`attended`: the client says that it can ask a person."""
+    def __init__(
+        self, host: Host, *, tools: Sequence[str], attended: bool, origin: Provenance, lasting: bool = True
+    ) -> None:
+        """`attended`: the client says that it can ask a person. `lasting`: more calls of the same client may come."""
         self._host = host
         self._tools = tuple(tools)
         self._attended = attended
         self._origin = origin
+        self._lasting = lasting
         self._callers: dict[str, Caller] = {}
         self._session: Session | None = None
         self._opening = asyncio.Lock()
@@ -87,7 +90,7 @@ class Workbench:
                 session = await self._host.start(
                     source="mcp",
                     toolsets=self._tools,
-                    approver=ClientApprover(self._find) if self._attended else None,
+                    approver=ClientApprover(self._find, lasting=self._lasting) if self._attended else None,
                     questioner=ClientQuestioner(self._find) if self._attended else None,
                     memory="none",
                 )

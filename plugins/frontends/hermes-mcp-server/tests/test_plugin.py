@@ -1,0 +1,5 @@
+from hermes_host.testing import PluginContract
+
+
+class TestMcpServerPlugin(PluginContract):
+    plugin = "mcp-server"

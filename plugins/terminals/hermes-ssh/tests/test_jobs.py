@@ -16,7 +16,7 @@ from hermes_host.messages import ToolCall
 from hermes_host.testing.model_server import Answer, ModelServer
 from hermes_host.testing.model_server_chat import chat
 
-for plugin in ("hermes_terminal", "hermes_compatible", "hermes_openai"):
+for plugin in ("hermes_terminal", "hermes_compatible"):
     pytest.importorskip(plugin)
 
 

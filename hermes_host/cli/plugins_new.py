@@ -30,7 +30,7 @@ __all__ = ["KINDS", "MadePlugin", "make_plugin", "new"]
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _LONGEST_NAME = 32
 _AUTHOR = re.compile(r"(?P<name>[^<>\"\\\x00-\x1f\x7f]+?)\s*(?:<(?P<email>[^<>\"\\\s@]+@[^<>\"\\\s@]+)>)?")
-KINDS = ("command", "memory", "provider", "service", "skill-source", "terminal", "tool")
+KINDS = ("adapter", "command", "memory", "provider", "service", "skill-source", "terminal", "tool")
 """What there is a template for; its folder has the same name, with underscores."""
 
 _SHARED = "shared"

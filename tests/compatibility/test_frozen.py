@@ -14,7 +14,7 @@ from hermes_host.cli.plugins_findings import contributions_of, target_faults
 from hermes_host.events import Notice, ToolFinished, TurnFinished
 from hermes_host.frontends import FrontendOptions, SlashCall
 from hermes_host.messages import ToolCall, assistant_message, text_of
-from hermes_host.protocols import Command, Exited, Output
+from hermes_host.protocols import Adapter, Address, Command, Exited, Outbound, Output
 from hermes_host.registry import KINDS
 from hermes_host.testing import StandInHost, events_of, finished
 
@@ -225,10 +225,9 @@ async def test_decision(host):
 
 
 async def test_adapter(host):
-    from hermes_host.protocols.gateway import Address, Outbound
-
     contribution = host.registry("adapters").get("frozen-chat")
     adapter = await host.part(contribution)
+    assert isinstance(adapter, Adapter)
     updates: list[object] = []
 
     class Inbox:

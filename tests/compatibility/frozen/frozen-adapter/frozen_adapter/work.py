@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hermes_host.protocols.gateway import AdapterLimits, Inbound, Receipt, Sender
+from hermes_host.errors import Unsupported
+from hermes_host.protocols import AdapterLimits, Address, Inbound, Receipt, Sender
 
 
 def configured(context):
@@ -21,8 +22,6 @@ class Chat:
 
     async def run(self, inbox):
         inbox.connected("bot", name="Frozen")
-        from hermes_host.protocols.gateway import Address
-
         address = Address(platform="frozen-chat", chat="1")
         await inbox.put(Inbound(update="u1", address=address, sender=Sender(id="7", name="Ada"), text="hello"))
 
@@ -38,6 +37,15 @@ class Chat:
 
     async def typing(self, to):
         pass
+
+    async def delete(self, receipt):
+        raise Unsupported("Nothing is taken back.")
+
+    async def fetch(self, attachment, *, limit):
+        raise Unsupported("There are no files.")
+
+    async def show_commands(self, commands):
+        raise Unsupported("There is no menu.")
 
     async def aclose(self):
         pass

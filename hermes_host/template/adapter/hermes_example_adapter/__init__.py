@@ -1,0 +1,1 @@
+"""A chat platform for hermes-host."""

@@ -61,7 +61,12 @@ def inspect_plugin(name: str, home: Path, *, quick: bool = False) -> Iterator[Fi
     unknown = [problem for problem in record.problems if problem.where == "hooks"]
     yield _finding("hooks", [problem.message for problem in unknown], ", ".join(record.hooks), "Correct their names.")
     yield _finding("summaries", facts.summary_faults(own), f"{len(own)} of one line", "Say in one line what it is.")
-    yield _finding("schemas", facts.schema_faults(host, own), "", "Make `parameters` the target of a Struct.")
+    yield _finding(
+        "schemas",
+        facts.schema_faults(host, own),
+        "all can be described to a model",
+        "Make `parameters` the target of a Struct.",
+    )
     yield _sizes(facts.schema_sizes(host, own))
     sections = ", ".join(section.name for section in record.info.sections) if record.info else ""
     faults = facts.section_faults(host, record)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from hermes_host.errors import PluginError
+from hermes_host.messages import Media, Text
 from hermes_host.protocols import ToolOutput
-from hermes_host.visible import one_line
-from hermes_isolated.requests import Call, Context, Result
+from hermes_host.visible import one_line, visible
+from hermes_isolated.requests import Call, Context, Result, own_words
 from hermes_isolated.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -24,14 +28,24 @@ async def call(arguments: dict[str, Any], call: ToolContext) -> ToolOutput:
     seconds = _seconds(resident.plugin, runtime.settings, call)
     asked = Call(name=call.tool, arguments=arguments, meta=_context(call, seconds, resident.name))
     found: Result = await resident.request("tools/call", asked, Result, seconds=seconds, call=call)
+    try:
+        content = tuple(_plain(part) for part in found.content)
+    except ValueError as error:
+        raise PluginError(f"The plugin {resident.name!r} broke the contract in its answer: {error}.") from None
     return ToolOutput(
-        content=found.content,
+        content=content,
         is_error=found.is_error,
         title=one_line(found.meta.title, 200),
-        diff=found.meta.diff,
+        diff=visible(found.meta.diff),
         # Whatever the plugin says: its words are nobody's but its own.
         provenance="external",
     )
+
+
+def _plain(part: Text | Media) -> Text | Media:
+    """The part without `meta`, in which the host's own parts keep notes for each other."""
+    own_words(part)
+    return Text(text=part.text) if isinstance(part, Text) else msgspec.structs.replace(part, meta={})
 
 
 def _seconds(plugin: LockedPlugin, settings: Settings, call: ToolContext) -> float:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from hermes_host import stream
-from hermes_isolated.requests import Announcement, Asked, Event, Progress, Record
+from hermes_isolated.requests import RECORD_LIMIT, Announcement, Asked, Event, Progress, Record, own_words
 from hermes_isolated.wire import Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from hermes_host.context import ToolContext
+    from hermes_host.messages import Part
     from hermes_host.stream import ProviderEvent
     from hermes_isolated.wire import Peer
 
@@ -27,6 +28,8 @@ _EVENTS = 1_024
 _SHOWN = 20
 """Pieces of live output, notices or records of one call that are taken in a second."""
 _QUESTIONS = 4
+_RECORDS = 32
+"""Names a plugin may record under in one conversation."""
 
 _KINDS: dict[str, type[Any]] = {
     kind.__name__: kind
@@ -58,10 +61,19 @@ class Stream:
                 raise ValueError(f"there is no event {event.kind[:80]!r}")
             if len(self.events) >= _EVENTS:
                 raise ValueError("it sends without waiting until it may")
-            self.events.append(msgspec.json.decode(event.event, type=kind))
+            found = msgspec.json.decode(event.event, type=kind)
+            for part in _parts(found):
+                own_words(part)
+            self.events.append(found)
         except (msgspec.DecodeError, RecursionError, ValueError) as error:
             self.fault = self.fault or str(error)
         self.woken.set()
+
+
+def _parts(event: ProviderEvent) -> Sequence[Part]:
+    if isinstance(event, stream.PartEnded):
+        return (event.part,)
+    return event.message.parts if isinstance(event, stream.MessageEnded) else ()
 
 
 class Hearing:
@@ -101,6 +113,8 @@ class Hearing:
             elif method == "hermes/announce":
                 self._announce(msgspec.json.decode(params, type=Announcement))
             elif method == "hermes/record":
+                if len(bytes(params)) > RECORD_LIMIT:
+                    raise ValueError("a record that is too long")
                 self._record(msgspec.json.decode(params, type=Record))
             elif method == "hermes/ask" and number is not None:
                 self._begin_asking(peer, number, msgspec.json.decode(params, type=Asked))
@@ -136,7 +150,9 @@ class Hearing:
         call = self._call(said.call)
         if call is not None:
             key = f"isolated.{self._name}"
-            call.session.record(key, {**call.session.recorded(key), said.name[:100]: said.data})
+            before = call.session.recorded(key)
+            if said.name in before or len(before) < _RECORDS:
+                call.session.record(key, {**before, said.name[:100]: said.data})
 
     def _begin_asking(self, peer: Peer, number: int, asked: Asked) -> None:
         call = self.calls.get(asked.call)

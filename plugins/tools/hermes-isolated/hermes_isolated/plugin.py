@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hermes_host import hookimpl
 from hermes_host.specs import CheckSpec, CommandSpec, PluginInfo, SectionSpec, ServiceSpec, ToolSourceSpec
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from hermes_host.specs import ProviderSpec
-    from hermes_isolated.lock import LockedPlugin
 
 
 @hookimpl
@@ -90,7 +89,7 @@ def _mentions_isolated() -> bool:
     return b'"isolated":true' in data.replace(b" ", b"")
 
 
-def _installed() -> Mapping[str, LockedPlugin]:
+def _installed() -> Mapping[str, Any]:
     if not _mentions_isolated():
         return {}
     from hermes_host.errors import ConfigError

@@ -6,9 +6,10 @@ from typing import Any, Literal
 
 import msgspec
 
-from hermes_host.messages import Media, Provenance, Text, Unknown
+from hermes_host.messages import Media, Part, Provenance, Text
 
 __all__ = [
+    "RECORD_LIMIT",
     "Announcement",
     "Asked",
     "Call",
@@ -23,6 +24,7 @@ __all__ = [
     "ResultMeta",
     "StreamRequest",
     "UseProvider",
+    "own_words",
 ]
 
 Name = Literal["info", "warning", "error"]
@@ -80,9 +82,17 @@ class ResultMeta(msgspec.Struct, kw_only=True):
 class Result(msgspec.Struct, kw_only=True):
     """What a tool gave."""
 
-    content: tuple[Text | Media | Unknown, ...]
+    content: tuple[Text | Media, ...]
     is_error: bool = msgspec.field(default=False, name="isError")
     meta: ResultMeta = msgspec.field(default_factory=ResultMeta, name="_meta")
+
+
+def own_words(part: Part) -> Part:
+    """A part as a plugin may send it. Raises `ValueError` for one that names a file of this machine, which whoever
+    shows or sends the part would read with the host's rights."""
+    if isinstance(part, Media) and part.url and not part.url.lower().startswith(("https://", "http://")):
+        raise ValueError(f"a medium at {part.url[:80]!r}: it may send bytes, or name an address of the web")
+    return part
 
 
 class Progress(msgspec.Struct, kw_only=True):
@@ -99,6 +109,10 @@ class Announcement(msgspec.Struct, kw_only=True):
     text: str
     level: Name = "info"
     code: str = ""
+
+
+RECORD_LIMIT = 64_000
+"""Bytes of one record."""
 
 
 class Record(msgspec.Struct, kw_only=True):

@@ -133,6 +133,11 @@ async def test_a_malformed_message_hurts_nobody(user):
 
 WRONG = [
     ('{"jsonrpc":"2.0","id":$ID,"result":{"content":"no list"}}', "broke the contract"),
+    (
+        '{"jsonrpc":"2.0","id":$ID,"result":{"content":[{"type":"media","kind":"image","mime":"image/png",'
+        '"url":"file:///etc/passwd"}]}}',
+        "a medium at 'file:///etc/passwd'",
+    ),
     ('{"jsonrpc":"2.0","id":$ID}', "neither a result nor an error"),
     ('{"jsonrpc":"2.0","id":$ID,"result":', "broke the contract"),
     ('{"jsonrpc":"2.0","id":$ID,"error":{"message":"no","data":{"kind":"Denied"}}}', "no"),

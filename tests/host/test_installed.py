@@ -61,12 +61,15 @@ class Site:
         self.lock.write_text(json.dumps({"version": 1, "plugins": {"acme": entry}}), encoding="utf-8")
         self.lock.chmod(0o600)
 
-    def load(self, *, forget: bool = True) -> Plugins:
-        """The plugins as a process that begins now has them."""
-        if forget:
-            for name in [name for name in sys.modules if name.startswith(("acme_test_plugin", "evil_test_plugin"))]:
-                del sys.modules[name]
+    def forget(self) -> None:
+        """Be as a process that begins now."""
+        for name in [name for name in sys.modules if "_test_plugin" in name.partition(".")[0]]:
+            del sys.modules[name]
         importlib.invalidate_caches()
+
+    def load(self) -> Plugins:
+        """The plugins as a process that begins now has them."""
+        self.forget()
         return Plugins(only=["acme", "hermes-acme", "hermes-evil"], lock=self.lock)
 
     def state(self) -> tuple[str, str]:
@@ -79,6 +82,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     found = Site(tmp_path)
     monkeypatch.syspath_prepend(str(found.root))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    found.forget()
     return found
 
 
@@ -111,6 +115,21 @@ def test_a_plugin_whose_bytes_changed_is_not_imported(site, change):
     assert "acme_test_plugin/work.py" in problem
     assert "`hermes plugins update acme`" in problem
     assert "acme_test_plugin.plugin" not in sys.modules
+
+
+@pytest.mark.parametrize("field", ["entry point", "name", "version"])
+def test_a_swapped_manifest_gets_nothing_imported(site, field):
+    site.agree()
+    site.add("evil", "hermes-evil", package="evil_test_plugin")
+    info = site.root / "hermes_acme-1.0.dist-info"
+    if field == "entry point":
+        (info / "entry_points.txt").write_text("[hermes.v1]\nacme = evil_test_plugin.plugin\n", encoding="utf-8")
+    else:
+        text = "Name: hermes-emca\nVersion: 1.0\n" if field == "name" else "Name: hermes-acme\nVersion: 2.0\n"
+        (info / "METADATA").write_text(text, encoding="utf-8")
+    plugins = Plugins(only=["acme", "acme (hermes-emca)", "hermes-emca"], lock=site.lock)
+    assert [record.state for record in plugins.records if record.name.startswith("acme")] == ["failed"]
+    assert not {"acme_test_plugin.plugin", "evil_test_plugin.plugin"} & sys.modules.keys()
 
 
 @pytest.mark.parametrize("name", ["plugin.so", "plugin/__init__.py", "extra.py"])

@@ -184,7 +184,7 @@ class Place:
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
-        ) as process:
+        ):
             os.close(theirs)
             seen = b""
             while True:
@@ -292,15 +292,45 @@ def run_uv_fixture() -> Callable[..., None]:
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory, basis: Path) -> Path:
     """An environment that can be moved."""
-    folder = tmp_path_factory.mktemp("template") / "venv"
-    run_uv("venv", "--quiet", "--no-project", "--relocatable", "--python", sys.executable, str(folder))
+    folder = tmp_path_factory.mktemp("template")
+    venv = str(folder / "venv")
+    run_uv("venv", "--quiet", "--no-project", "--relocatable", "--python", sys.executable, venv)
     words = ["--link-mode", "copy", "--compile-bytecode", "--no-index", "--find-links", str(basis)]
-    run_uv("pip", "install", "--quiet", "--python", str(folder / "bin" / "python"), *words, "hermes-installer")
+    run_uv("pip", "install", "--quiet", "--python", f"{venv}/bin/python", *words, "hermes-installer")
+    shutil.copytree(basis, folder / "wheels", copy_function=os.link)
     return folder
 
 
+def moved(place: Path, folder: Path) -> Place:
+    """A copy of an environment and its home; the files of installed code are shared, so replace them, never edit."""
+    shutil.copytree(place / "venv", folder / "venv", symlinks=True, copy_function=os.link)
+    shutil.copytree(place / "wheels", folder / "wheels", copy_function=os.link)
+    lock = place / "home" / "plugins.lock"
+    if lock.exists():
+        (folder / "home").mkdir(mode=0o700)
+        copy = folder / "home" / "plugins.lock"
+        copy.write_text(lock.read_text(encoding="utf-8").replace(str(place), str(folder)), encoding="utf-8")
+        copy.chmod(0o600)
+    return Place(folder, folder / "wheels")
+
+
 @pytest.fixture
-def place(tmp_path: Path, basis: Path, template: Path) -> Place:
-    shutil.copytree(template, tmp_path / "venv", symlinks=True, copy_function=os.link)
-    shutil.copytree(basis, tmp_path / "wheels", copy_function=os.link)
-    return Place(tmp_path, tmp_path / "wheels")
+def place(tmp_path: Path, template: Path) -> Place:
+    return moved(template, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def acme_template(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Path:
+    found = moved(template, tmp_path_factory.mktemp("acme"))
+    found.plugin()
+    found.install("hermes-acme", "--yes")
+    return found.folder
+
+
+@pytest.fixture
+def acme(tmp_path: Path, acme_template: Path) -> Place:
+    """An environment with hermes-acme 1.0 in it."""
+    found = moved(acme_template, tmp_path)
+    (found.wheels / "hermes_acme-1.0-py3-none-any.whl").unlink()
+    found.plugin()
+    return found

@@ -2,16 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
-
-@pytest.fixture
-def acme(place):
-    """An environment with hermes-acme 1.0 in it."""
-    place.plugin()
-    place.install("hermes-acme", "--yes")
-    return place
-
 
 def replace(path, text: str) -> None:
     """Another file of that name, as programs write them."""

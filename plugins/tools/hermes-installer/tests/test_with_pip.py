@@ -24,16 +24,12 @@ def place(place, tmp_path, basis, run_uv):
 
 
 @pytest.mark.timeout(120)
-def test_pip_installs_updates_isolates_and_removes(place):
+def test_pip_installs_isolates_and_removes(place):
     place.library("1.0")
     place.plugin(requires=("hermes-host", "acmelib"))
     done = place.install("hermes-acme", "--yes")
     assert " -m pip install " in done.err
     assert place.lock["acme"]["brought"] == ["acmelib"]
-    assert place.state("acme")["state"] == "loaded"
-    (place.site / "hermes_acme" / "work.py").write_text("evil = 1\n", encoding="utf-8")
-    assert place.state("acme")["state"] == "failed"
-    place.hermes("plugins", "update", "acme")
     assert place.state("acme")["state"] == "loaded"
     place.hermes("plugins", "remove", "acme", "--yes")
     assert not [path for path in place.site.iterdir() if "acme" in path.name]

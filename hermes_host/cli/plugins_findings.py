@@ -48,11 +48,12 @@ _IMPORT_LIMIT = 30.0
 _SECRET = re.compile(r"[A-Z][A-Z0-9_]*")
 
 _PROBE = """\
-import importlib, json, sys, time
+import json, sys, time
+from hermes_host.plugins import import_foreign
 import hermes_host, hermes_host.hookspecs, hermes_host.specs
 before = set(sys.modules)
 began = time.perf_counter()
-importlib.import_module(sys.argv[1])
+import_foreign(sys.argv[1])
 took = (time.perf_counter() - began) * 1000
 print(json.dumps([sorted({name.partition(".")[0] for name in set(sys.modules) - before}), took]))
 """

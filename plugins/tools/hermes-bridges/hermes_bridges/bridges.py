@@ -49,16 +49,17 @@ class Bridge(msgspec.Struct, frozen=True, kw_only=True):
         return self.consent.name
 
 
+_LARGE = 500
 _SHARE = 10
-"""A look is good for this many times the time it took, so that large folders do not take up all of it. Before a program
-of a folder runs, there is always a new one."""
+"""In a folder of more files than that, a look is good for this many times the work it took, so that looking does not
+take up a conversation. Before a program of a folder runs, there is always a new one."""
 
 
 class _Known(msgspec.Struct):
     consent: Consent
     bridge: Bridge
     looked: float = 0.0
-    """When it was looked at again, by the monotonic clock, and how long that took."""
+    """When it was looked at again, by the monotonic clock, and how much work that was."""
     seconds: float = 0.0
 
 
@@ -116,14 +117,14 @@ class Bridges:
 
     def _now(self, consent: Consent, *, anew: bool = False) -> Bridge:
         known = self._known.get(consent.name)
-        began = time.monotonic()
         if known is not None and known.consent == consent:
-            if not anew and began - known.looked < _SHARE * known.seconds:
-                return known.bridge
             tree = known.bridge.tree
+            large = tree is not None and len(tree.files) > _LARGE
+            if large and not anew and time.monotonic() - known.looked < _SHARE * known.seconds:
+                return known.bridge
+            began = time.thread_time()
             if tree is not None and stamp_of(consent.path) == tree.stamp:
-                known.looked = time.monotonic()
-                known.seconds = known.looked - began
+                known.looked, known.seconds = time.monotonic(), time.thread_time() - began
                 return known.bridge
         bridge = _looked_at(consent)
         self._known[consent.name] = _Known(consent, bridge)

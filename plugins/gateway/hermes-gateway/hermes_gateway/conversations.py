@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from hermes_gateway.database import Database
-    from hermes_gateway.parts import Adapters, Deliveries
+    from hermes_gateway.deliveries import Deliveries
+    from hermes_gateway.parts import Adapters
     from hermes_host.host import Host
     from hermes_host.protocols import Inbound, Inbox
 

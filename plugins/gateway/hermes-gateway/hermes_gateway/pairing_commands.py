@@ -77,7 +77,7 @@ def approve(host: Host, platform: str, code: str, role: Role, as_json: bool) -> 
     name = f" ({one_line(found.name, 40)})" if found.name else ""
     click.echo(f"{found.user}{name} may talk on {platform} now, as {role}.")
     if role != "owner":
-        click.echo("If that is you: `hermes pairing role` with `owner` gives you all rights.")
+        click.echo(f"If that is you: `hermes pairing role {platform} {found.user} owner` gives you all rights.")
 
 
 @pairing.command(epilog="Example: hermes pairing role telegram 123456789 owner")

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hermes_gateway.database import Database
-    from hermes_gateway.parts import Adapters, Deliveries
+    from hermes_gateway.deliveries import Deliveries
+    from hermes_gateway.parts import Adapters
     from hermes_gateway.settings import Settings
     from hermes_host.host import Host
     from hermes_host.protocols import Inbound

@@ -9,6 +9,8 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+import msgspec
+
 from hermes_gateway.approving import Starter
 from hermes_gateway.incoming import read
 from hermes_gateway.opened import rights_of
@@ -16,8 +18,9 @@ from hermes_gateway.recovery import look, resumption
 from hermes_gateway.wording import failure, failure_of, outcome_text
 from hermes_host.errors import BadRequest, HermesError, SessionError
 from hermes_host.events import MessageAdded, SteeringAdded, TurnFinished, TurnStarted
-from hermes_host.messages import Media, Message
+from hermes_host.messages import ATTACHED, Media, Message, Text
 from hermes_host.protocols import Address, Chat
+from hermes_host.visible import one_line
 
 if TYPE_CHECKING:
     import sqlite3
@@ -220,6 +223,7 @@ class Turns:
             message = resumption(running.claim, found)
         else:
             message, notices = await read(self._shared, running.items, running.standing, running.claim.id)
+            message = self._with_mirrored(message, row)
         if running.claim.session != session.id and not self._rows.began(
             running.claim, session.id, running.standing.person
         ):
@@ -233,6 +237,20 @@ class Turns:
                 silent=True,
             )
         return session, message
+
+    def _with_mirrored(self, message: Message, row: ConversationRow) -> Message:
+        """The message after what other conversations sent into this chat meanwhile."""
+        with self._shared.database.reading() as connection:
+            found = connection.execute(
+                "SELECT text FROM mirrored WHERE address = ? AND time > ? ORDER BY time", (str(row.address), row.used)
+            ).fetchall()
+        if not found:
+            return message
+        texts = "\n\n".join(one_line(entry["text"], 1000) for entry in found)
+        note = Text(
+            text=f"[Sent into this chat by you, from another conversation:\n{texts}]\n\n", meta={ATTACHED: "gateway"}
+        )
+        return msgspec.structs.replace(message, parts=(note, *message.parts))
 
     def _presenter(self, running: Running) -> Presenter | None:
         if running.to is None:
@@ -330,7 +348,7 @@ class Turns:
         found = look(self._shared.host, claim, items)
         if found.state == "over":
             running.steered = list(found.unread)
-            await self._end(running, _recovered_text(found))
+            await self._end(running, _recovered_text(found), self._shared.deliveries.shown(claim.id))
             return None
         if not running.standing.role:
             await self._end(running, "")

@@ -7,11 +7,11 @@ import contextlib
 from typing import Any
 
 import pytest
-
 from hermes_gateway.conversations import Conversations
 from hermes_gateway.database import Database
 from hermes_gateway.deliveries import Deliveries
 from hermes_gateway.settings import Access, GatewaySettings, Settings
+
 from hermes_host.testing import Platform, PlatformAdapter, StandInHost
 from hermes_host.testing.platform_plugin import adapter_spec
 
@@ -46,7 +46,7 @@ class Running:
             "access": {"testing": Access(owners=[OWNER])},
             "text_pause": 0.0,
             "media_pause": 0.0,
-            "drain_seconds": 1.0,
+            "drain_seconds": 0.1,
             **options.pop("gateway", {}),
         }
         self.settings = Settings(gateway=GatewaySettings(**gateway), **options.pop("settings", {}))
@@ -70,6 +70,7 @@ class Running:
             if task.done():
                 task.result()
         self._tasks.append(asyncio.create_task(self.adapters.adapter.run(self.conversations.inbox("testing"))))
+        await self.platform.until(lambda: self.platform._writers)
         return self
 
     async def stop(self) -> None:

@@ -37,8 +37,24 @@ def measure(runs: int) -> list[Row]:
                 "python -c pass",
                 "ms",
             ),
+            Row(
+                f"{FURTHER_PLUGINS} more plugins add in memory",
+                memory(place, PYTHONPATH=crowd) - memory(place),
+                "MiB",
+                5.0,
+                memory(place),
+                "--help",
+                "MiB",
+            ),
             *(modules(place, *arguments) for arguments in (["--version"], ["--help"], ["plugins", "list"])),
         ]
+
+
+def memory(place: Workspace, **environ: str) -> float:
+    """The peak resident memory of `--help` in MiB, as the process itself sees it: what the parent is told begins with
+    the memory of whoever started it."""
+    cost = place.python("-c", MEMORY, **environ)
+    return int(cost.errors.decode().split()[-1]) / 1024
 
 
 def modules(place: Workspace, *arguments: str) -> Row:
@@ -73,6 +89,15 @@ def make_plugins(folder: Path, count: int) -> Path:
         )
     return folder
 
+
+MEMORY = """
+import re, sys
+from hermes_host.cli.entry import run
+
+run(["--help"])
+with open("/proc/self/status", encoding="utf-8") as status:
+    sys.stderr.write(re.search(r"VmHWM:\\s+(\\d+)", status.read())[1] + "\\n")
+"""
 
 PLUGIN = '''\
 """One of many."""

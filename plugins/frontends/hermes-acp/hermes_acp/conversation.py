@@ -72,6 +72,12 @@ class Conversation:
         self._told: dict[str, Any] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
+    def begin_anew(self, directory: str) -> None:
+        """Be told from the beginning once more, as an editor asks that opens what is open already."""
+        self.live.context.directory = directory
+        self.calls = ToolCalls(self.specs, self._directory)
+        self._relay = Relay(self.calls)
+
     def attach(self, session: Session, options: Options) -> None:
         """Take the session this is the front of."""
         self.session, self.options = session, options

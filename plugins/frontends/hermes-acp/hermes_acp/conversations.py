@@ -75,7 +75,8 @@ class Conversations:
         if live is not None:
             if live.busy:
                 raise SessionError("A prompt is being answered in this conversation.", remedy="Cancel it first.")
-            await self.close(session_id)
+            live.begin_anew(cwd)
+            return live
         info = self._found(session_id)
         conversation = Conversation(self._editor, self._host)
         session = await self._host.resume(info.id, approver=conversation.person, questioner=conversation.person)

@@ -11,7 +11,7 @@ __all__ = ["main"]
 def main() -> None:
     """Run it; ends the process."""
     arguments = sys.argv[1:]
-    if not arguments:
+    if not arguments and not (sys.stdin is not None and sys.stdin.isatty()):
         from hermes_acp.wires import take_standard_streams
 
         take_standard_streams()

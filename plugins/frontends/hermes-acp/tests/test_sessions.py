@@ -65,6 +65,18 @@ async def test_loading_replays_the_past_in_order(place):
     assert "It says x" in str(there.server.requests[-1].json["messages"])
 
 
+async def test_a_conversation_that_is_open_can_be_loaded_also_before_anything_was_said(place):
+    there = await place([chat(ToolCall(id="c", name="echo", arguments={"text": "x"})), chat(Text(text="One"))])
+    editor = await there.editor()
+    session = await there.begin(editor)
+    await editor.agent.load_session(session_id=session, cwd=str(there.project), mcp_servers=[])
+    await editor.say(session, "First")
+    told = len(editor.updates)
+    await editor.agent.load_session(session_id=session, cwd=str(there.project), mcp_servers=[])
+    again = [update for _, update in editor.updates[told:] if update.session_update == "tool_call"]
+    assert [update.tool_call_id for update in again] == ["c"]
+
+
 async def test_resuming_tells_nothing_and_goes_on(place):
     there = await place([chat(Text(text="One")), chat(Text(text="Two"))])
     editor = await there.editor()

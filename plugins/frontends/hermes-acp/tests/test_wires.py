@@ -168,12 +168,13 @@ async def test_the_check_says_whether_it_would_work(place, key, code):
     assert ("needs a key" in found["problem"]) is (code == 1)
 
 
-async def test_a_person_at_a_terminal_is_told_what_this_is_for(place):
+@pytest.mark.parametrize("program", [("hermes", "acp"), ("hermes-acp",)])
+async def test_a_person_at_a_terminal_is_told_what_this_is_for(place, program):
     there = await place([])
     there.write_settings()
     controller, terminal = os.openpty()
     process = await asyncio.create_subprocess_exec(
-        *(str(HERE / "hermes"), "acp"), env=there.environ, stdin=terminal, stderr=asyncio.subprocess.PIPE
+        *(str(HERE / program[0]), *program[1:]), env=there.environ, stdin=terminal, stderr=asyncio.subprocess.PIPE
     )
     _, errors = await process.communicate()
     os.close(controller)

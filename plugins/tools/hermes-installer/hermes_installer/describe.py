@@ -39,6 +39,8 @@ def describe(host: Host, name: str, target: str) -> dict[str, Any]:
     kinds = {kind: [item for item in host.registry(kind) if item.plugin == name] for kind in KINDS}
     info = record.info
     wanted = info.capabilities if info else None
+    # Before parameters are looked at: where its dependencies are not installed yet, they cannot all be.
+    problems = [f"{problem.where}: {problem.message}" for problem in record.problems]
     effects = sorted({effect for item in kinds["tools"] for effect in item.spec.effects})
     return {
         "capabilities": {
@@ -63,7 +65,7 @@ def describe(host: Host, name: str, target: str) -> dict[str, Any]:
                 if items and kind not in ("tools", "providers")
             },
         },
-        "problems": [f"{problem.where}: {problem.message}" for problem in record.problems],
+        "problems": problems,
     }
 
 

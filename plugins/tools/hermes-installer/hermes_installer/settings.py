@@ -16,4 +16,4 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What the catalogue's bytes must be, in hexadecimal; empty for whatever is there."""
     index: str = ""
     """The address of the package index for plugins whose index the catalogue does not pin, such as
-    `https://pypi.org/simple`; empty for the one that pip or uv is set up with. Never with a password in it."""
+    `https://packages.example/simple`; empty for the one that pip or uv is set up with. Never with a password in it."""

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["Wanted", "looks_like", "understand"]
 
 _OWN = {"hermes-host", "hermes-installer"}
-_WEB_PAGES = {"pypi.org": "https://pypi.org/simple", "test.pypi.org": "https://test.pypi.org/simple"}
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,7 +167,7 @@ def _address(asked: str, catalogue: Catalogue, origin: Origin) -> Wanted:
     if not index or not rest or len(rest) > 2:
         raise HermesError(
             f"{asked!r} is neither a wheel nor an entry of an index.",
-            remedy="Such as https://pypi.org/project/NAME/ or https://HOST/simple/NAME/.",
+            remedy="Such as https://HOST/project/NAME/ or https://HOST/simple/NAME/.",
         )
     if origin.text and origin.text.rstrip("/") != index:
         raise HermesError(f"{asked!r} and {origin.text} are two different places.", remedy="Say one of them.")
@@ -181,8 +180,8 @@ def _address(asked: str, catalogue: Catalogue, origin: Origin) -> Wanted:
 
 def _index_entry(host: str, scheme: str, steps: list[str]) -> tuple[str, list[str]]:
     """The index's address, and the name and perhaps the version after it."""
-    if host in _WEB_PAGES and steps[:1] == ["project"]:
-        return _WEB_PAGES[host], steps[1:]
+    if steps[:1] == ["project"]:  # a person's page of the same thing
+        return f"{scheme}://{host}/simple", steps[1:]
     if "simple" in steps:
         position = steps.index("simple") + 1
         return f"{scheme}://{host}/{'/'.join(steps[:position])}", steps[position:]

@@ -167,7 +167,7 @@ def test_an_index_beside_the_one_that_the_catalogue_pins_is_refused(place):
     place.plugin()
     place.catalogue({"name": "acme", "distribution": "hermes-acme", "index": "https://packages.acme.test/simple"})
     assert "not from" in place.install("acme", "--yes", code=1).err
-    said = place.hermes("plugins", "install", "acme", "--yes", "--index", "https://pypi.org/simple", code=1).err
+    said = place.hermes("plugins", "install", "acme", "--yes", "--index", "https://packages.example/simple", code=1).err
     assert "comes from https://packages.acme.test/simple" in said
 
 

@@ -74,12 +74,12 @@ def test_what_the_catalogue_pins_wins(catalogue):
 
 
 def test_an_entry_of_an_index_is_a_name_and_an_index(catalogue):
-    found = understand("https://pypi.org/project/hermes-acme/1.0/", catalogue, origin=Origin())
-    assert (found.requirement, found.origin.index) == ("hermes-acme==1.0", "https://pypi.org/simple")
+    found = understand("https://packages.example/project/hermes-acme/1.0/", catalogue, origin=Origin())
+    assert (found.requirement, found.origin.index) == ("hermes-acme==1.0", "https://packages.example/simple")
     found = understand("https://packages.acme.test/eu/simple/hermes-acme/", catalogue, origin=Origin())
     assert (found.requirement, found.origin.index) == ("hermes-acme", "https://packages.acme.test/eu/simple")
     with pytest.raises(HermesError, match="comes from"):
-        understand("https://pypi.org/project/hermes-telegram/", catalogue, origin=Origin())
+        understand("https://packages.example/project/hermes-telegram/", catalogue, origin=Origin())
 
 
 def test_an_address_of_a_wheel_may_say_its_hash(catalogue):

@@ -13,6 +13,12 @@ from hermes_host.host import Host
 from hermes_host.testing import events_of
 
 
+async def sessions(client, **options):
+    """The listed conversations, and the answer."""
+    answer = await client.list_resources(**options)
+    return [item for item in answer.resources if item.uri.startswith("hermes://sessions/")], answer
+
+
 async def test_a_turn_gives_its_text_its_session_and_the_text_as_it_is_written(join, era):
     client = await join(mode=era)
     told = []
@@ -98,13 +104,13 @@ async def test_a_turn_that_fails_says_why(join, words):
 async def test_sessions_are_resources_in_two_forms_and_news_of_them_is_told(bench):
     heard: asyncio.Queue = asyncio.Queue()
     client = await bench.stdio(message_handler=heard.put)
-    assert (await client.list_resources()).resources == []
+    assert (await sessions(client))[0] == []
     first = (await client.call_tool("converse", {"message": "Where is the tea?"})).structured_content
     uri = f"hermes://sessions/{first['session_id']}"
     async with asyncio.timeout(10):
         while (await heard.get()).method != "notifications/resources/list_changed":
             pass
-    (resource,) = (await client.list_resources()).resources
+    ((resource,), _) = await sessions(client)
     assert (resource.uri, resource.title) == (uri, "Where is the tea?")
     text = (await client.read_resource(uri)).contents[0].text
     assert "## User\n\nWhere is the tea?\n\n## Assistant\n\nThe tea is in the tin." in text
@@ -127,10 +133,11 @@ async def test_resources_come_in_pages(bench):
             await events_of(session.run("Hello."))
             await session.close()
     client = await bench.stdio()
-    first = await client.list_resources()
-    rest = await client.list_resources(cursor=first.next_cursor)
-    assert len({item.uri for item in [*first.resources, *rest.resources]}) == 120
-    assert rest.next_cursor is None
+    first, answer = await sessions(client)
+    rest, last = await sessions(client, cursor=answer.next_cursor)
+    assert len(answer.resources) == 100
+    assert len({item.uri for item in [*first, *rest]}) == 120
+    assert last.next_cursor is None
 
 
 async def test_sessions_of_other_surfaces_are_seen_only_where_that_is_allowed(bench):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import anyio
 import pytest
 from mcp import MCPError
@@ -177,3 +179,25 @@ async def test_log_messages_come_from_the_level_asked_for(join):
         await client.set_logging_level("error")
     await client.call_tool("test_tool_with_logging", {})
     assert len(heard) == 3
+
+
+async def test_clients_are_told_when_the_tools_change_and_can_call_the_new_one(bench, words):
+    heard: asyncio.Queue = asyncio.Queue()
+    client = await bench.stdio("--toolsets", "fixture", message_handler=heard.put)
+    await client.call_tool("test_simple_text", {})
+    (bench.home / "late").touch()
+    await client.call_tool("converse", {"message": "Hello."})
+    async with asyncio.timeout(10):
+        while (await heard.get()).method != "notifications/tools/list_changed":
+            pass
+    assert "late" in [tool.name for tool in (await client.list_tools()).tools]
+    assert words(await client.call_tool("late", {})).startswith("This is a simple text")
+
+
+async def test_a_client_that_listens_is_told_when_the_tools_change(bench):
+    client = await bench.stdio("--toolsets", "fixture", mode="2026-07-28")
+    async with client.listen(tools_list_changed=True) as changes:
+        (bench.home / "late").touch()
+        await client.call_tool("converse", {"message": "Hello."})
+        async with asyncio.timeout(10):
+            assert "ToolsListChanged" in type(await anext(aiter(changes))).__name__

@@ -12,7 +12,7 @@ from hermes_host import hookimpl
 from hermes_host.errors import ToolError
 from hermes_host.messages import Media, Text
 from hermes_host.protocols import Assessment, ToolOutput
-from hermes_host.specs import PluginInfo, ToolSpec
+from hermes_host.specs import PluginInfo, ToolSourceSpec, ToolSpec
 
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c49444154789c63f8cfc00000030101"
@@ -283,8 +283,37 @@ def contents(context, spec):
     return Contents()
 
 
+class Late:
+    """A tool that is there as soon as a file is."""
+
+    def __init__(self, context):
+        self._sign = context.home / "late"
+
+    async def tools(self):
+        if not self._sign.exists():
+            return []
+        return [
+            ToolSpec(
+                name="late",
+                summary="A late tool",
+                parameters=NOTHING,
+                target="fixture:simple_text",
+                effects=frozenset({"read"}),
+                toolset="fixture",
+            )
+        ]
+
+
+def late(context, spec):
+    return Late(context)
+
+
 class Fixture:
     """The plugin."""
+
+    @hookimpl
+    def hermes_tool_sources(self):
+        yield ToolSourceSpec(name="late", summary="For tests", target="fixture:late")
 
     @hookimpl
     def hermes_plugin_info(self):

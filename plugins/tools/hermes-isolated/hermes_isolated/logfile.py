@@ -54,6 +54,7 @@ class LogFile:
                 unfinished = b""
         if unfinished:
             self.write(unfinished.decode("utf-8", "replace"), of_plugin=True)
+        self._own_up()
 
     def write(self, text: str, *, of_plugin: bool = False) -> None:
         """Append lines. Never raises: a full disk must not end a call."""
@@ -71,13 +72,18 @@ class LogFile:
         """Whether what has come this second is enough; then `size` bytes more are counted as left out."""
         now = time.monotonic()
         if now - self._window >= 1.0:
-            dropped, self._window, self._written, self._dropped = self._dropped, now, 0, 0
-            if dropped:
-                self._append(time.time(), "hermes", f"[{dropped} bytes left out: it writes too much]")
+            self._window, self._written = now, 0
+            self._own_up()
         if self._written < _RATE:
             return False
         self._dropped += size
         return True
+
+    def _own_up(self) -> None:
+        """Say how much was left out."""
+        dropped, self._dropped = self._dropped, 0
+        if dropped:
+            self._append(time.time(), "hermes", f"[{dropped} bytes left out: it writes too much]")
 
     def _append(self, now: float, origin: str, line: str) -> None:
         stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now))

@@ -16,12 +16,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hermes_host.testing.adapters import AdapterContract, PlatformDriver, ScriptedInbox
+    from hermes_host.testing.adapters import AdapterContract
     from hermes_host.testing.contract import Contract
     from hermes_host.testing.hosts import ScriptedApprover, ScriptedQuestioner, StandInHost, events_of, finished
     from hermes_host.testing.memories import MemoryContract
     from hermes_host.testing.model_server import ModelServer
     from hermes_host.testing.platform import Platform, PlatformAdapter
+    from hermes_host.testing.platform_driver import PlatformDriver, ScriptedInbox
     from hermes_host.testing.plugins import PluginContract
     from hermes_host.testing.providers import ProviderContract, ScriptedProvider
     from hermes_host.testing.session_stores import SessionStoreContract
@@ -59,11 +60,11 @@ _HOMES = {
     "ModelServer": "model_server",
     "Platform": "platform",
     "PlatformAdapter": "platform",
-    "PlatformDriver": "adapters",
+    "PlatformDriver": "platform_driver",
     "PluginContract": "plugins",
     "ProviderContract": "providers",
     "ScriptedApprover": "hosts",
-    "ScriptedInbox": "adapters",
+    "ScriptedInbox": "platform_driver",
     "ScriptedProvider": "providers",
     "ScriptedQuestioner": "hosts",
     "SessionStoreContract": "session_stores",

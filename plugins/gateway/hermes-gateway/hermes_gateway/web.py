@@ -29,12 +29,11 @@ __all__ = ["PATH", "Server", "address_parts", "connect", "error_response", "read
 
 log = logging.getLogger(__name__)
 
-PATH = "hermes.path"
+PATH: web.RequestKey[dict[str, str]] = web.RequestKey("hermes.path", dict)
 """The key of a request under which a handler finds the variable parts of its path."""
 
 _FIRST_REQUEST_SECONDS = 15.0
 _CONNECTIONS = 2000
-_LARGEST_BODY = 64 * 2**20
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -169,7 +168,7 @@ class _Counted(web.Server):
     """Closes connections that are too many, and those that bring no request."""
 
     def __init__(self, handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> None:
-        super().__init__(self._noted, access_log=None, client_max_size=_LARGEST_BODY)
+        super().__init__(self._noted, access_log=None)
         self._answer = handler
         self._heard: WeakSet[asyncio.BaseTransport] = WeakSet()
 

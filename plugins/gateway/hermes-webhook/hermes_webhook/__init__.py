@@ -1,0 +1,1 @@
+"""Signed webhooks start turns, and answers are posted to addresses of yours."""

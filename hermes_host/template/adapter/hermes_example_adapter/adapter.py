@@ -18,18 +18,19 @@ if TYPE_CHECKING:
     from hermes_host.protocols import Attachment, CommandEntry, Inbox, Outbound
     from hermes_host.specs import AdapterSpec
 
+TOKEN = "EXAMPLE_ADAPTER_TOKEN"
 PATIENCE = 10.0
 """Seconds a message waits for a connection that is opened again."""
 
 
 def configured(context: PluginContext) -> str:
     """Why it cannot run yet; empty when it can."""
-    return "" if context.secret("EXAMPLE_ADAPTER_TOKEN") else "EXAMPLE_ADAPTER_TOKEN is not set."
+    return "" if context.secret(TOKEN) else f"{TOKEN} is not set."
 
 
 def connect(context: PluginContext, spec: AdapterSpec) -> ChatAdapter:
     """The target of the spec: connects to nothing yet."""
-    return ChatAdapter(context.section(Settings), context.secret("EXAMPLE_ADAPTER_TOKEN"), spec.name)
+    return ChatAdapter(context.section(Settings), context.secret(TOKEN), spec.name)
 
 
 class ChatAdapter:

@@ -21,7 +21,12 @@ def hermes_plugin_info() -> PluginInfo:
                 target="hermes_example_adapter.settings:Settings",
             ),
         ),
-        secrets=(SecretSpec(name="EXAMPLE_ADAPTER_TOKEN", summary="The token of the agent's account"),),
+        secrets=(
+            SecretSpec(
+                name="EXAMPLE_ADAPTER_TOKEN",
+                summary="The token of the agent's account",
+            ),
+        ),
     )
 
 

@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 def hermes_plugin_info() -> PluginInfo:
     return PluginInfo(
         summary="Models of a vendor",
-        secrets=(SecretSpec(name="EXAMPLE_PROVIDER_API_KEY", summary="The key of the vendor"),),
+        secrets=(
+            SecretSpec(
+                name="EXAMPLE_PROVIDER_API_KEY",
+                summary="The key of the vendor",
+            ),
+        ),
     )
 
 

@@ -154,7 +154,7 @@ def reset_reason(used: float, now: float, policy: ResetPolicy) -> str:
 def _boundary(now: float, hour: int) -> float:
     """The latest moment at which the local clock showed that hour."""
     local = datetime.fromtimestamp(now)
-    today = local.replace(hour=hour, minute=0, second=0, microsecond=0)
+    today = local.replace(hour=hour, minute=0, second=0, microsecond=0, fold=0)
     # Naive local times are turned into moments by the rules of that day, so a change of the clocks does no harm.
     return (today if today <= local else today - timedelta(days=1)).timestamp()
 

@@ -7,6 +7,7 @@ import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -72,7 +73,8 @@ def _wheel(wanted: Wanted, tool: Tool, scratch: Path, *, allow_build: bool, say:
     """The wheel's own copy, with the bytes it must have."""
     if wanted.source == "folder":
         return _built(wanted, tool, scratch, allow_build=allow_build, say=say)
-    name = wanted.location.rpartition("/")[2]
+    path = urlsplit(wanted.location).path if "://" in wanted.location else wanted.location
+    name = path.rpartition("/")[2]
     folder = scratch / "wheel"
     folder.mkdir()
     copy = folder / name

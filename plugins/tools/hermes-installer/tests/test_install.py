@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import stat
+import threading
 import zipfile
+from http.server import HTTPServer, SimpleHTTPRequestHandler
 
 import pytest
 from hermes_installer.confinement import has_sandbox
@@ -169,6 +172,34 @@ def test_an_index_beside_the_one_that_the_catalogue_pins_is_refused(place):
     assert "not from" in place.install("acme", "--yes", code=1).err
     said = place.hermes("plugins", "install", "acme", "--yes", "--index", "https://packages.example/simple", code=1).err
     assert "comes from https://packages.acme.test/simple" in said
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def address(place):
+    """The folder of wheels as a web server of this machine has it."""
+    server = HTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(place.wheels)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_wheel_from_the_network_is_the_one_whose_hash_was_said(place, address):
+    wheel = place.plugin()
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    refused = place.hermes("plugins", "install", f"{address}/{wheel.name}#sha256={'0' * 64}", "--yes", code=1)
+    assert "not the file it should be" in refused.err
+    assert untouched(place)
+    place.hermes("plugins", "install", f"{address}/{wheel.name}?from=here#sha256={digest}", "--yes")
+    assert place.lock["acme"]["source"] == "url"
+    assert place.state("acme")["state"] == "loaded"
 
 
 def test_a_password_in_an_address_never_becomes_an_argument(place):

@@ -52,6 +52,15 @@ async def _measure(runs: int) -> list[Row]:
 
     return [
         row("command / subprocess.run(bash -c)", middle["off"] / floor, "×", 1.5),
+        Row(
+            "fastest command / fastest",
+            min(seen["off"]) / min(seen["bare"]),
+            "×",
+            None,
+            min(seen["bare"]),
+            "bare",
+            "ms",
+        ),
         row("command over subprocess.run(bash -c)", middle["off"] - floor, "ms", 5.0),
         row("workspace over none", middle["workspace"] - middle["off"], "ms", 15.0),
         row("strict over none", middle["strict"] - middle["off"], "ms", 15.0),

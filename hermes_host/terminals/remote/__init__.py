@@ -5,7 +5,7 @@ What is the vendor's (making, finding, stopping machines) stays outside: see `pl
 
 from __future__ import annotations
 
-from hermes_host.terminals.remote.backend import Book, Places, Record, is_gone, start_directory
+from hermes_host.terminals.remote.backend import Book, Places, Record, home_name, is_gone, start_directory
 from hermes_host.terminals.remote.channel import Channel, Inbox
 from hermes_host.terminals.remote.job_programs import BUSY
 from hermes_host.terminals.remote.place import Keeper, Live, Place, Woken, has_jobs
@@ -29,6 +29,7 @@ __all__ = [
     "Woken",
     "ending",
     "has_jobs",
+    "home_name",
     "is_gone",
     "limits_of",
     "start_directory",

@@ -6,7 +6,7 @@ import fcntl
 import hashlib
 import os
 import re
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from hermes_host.context import Services
     from hermes_host.terminals.remote.place import Keeper
 
-__all__ = ["Book", "Places", "Record", "is_gone", "replace_file", "start_directory"]
+__all__ = ["Book", "Places", "Record", "home_name", "is_gone", "replace_file", "start_directory"]
 
 
 class Record(msgspec.Struct, kw_only=True):
@@ -46,10 +46,7 @@ class Book:
     @property
     def home(self) -> str:
         """A random name for this home, made once: paths are the same on many machines, and accounts are shared."""
-        path = self._folder / "home-id"
-        if not path.exists():
-            replace_file(path, token_hex(8).encode())
-        return path.read_text(encoding="utf-8")
+        return home_name(self._folder)
 
     def name(self, key: str) -> str:
         """The sandbox's name for the vendor."""
@@ -186,6 +183,19 @@ def start_directory(directory: str, home: str) -> str:
     if os.path.isabs(directory) and not os.path.exists(directory):
         return os.path.normpath(directory)
     return home
+
+
+def home_name(folder: Path) -> str:
+    """A random name, made by the first who asks and kept in `folder`."""
+    path = folder / "home-id"
+    if not path.exists():
+        # Whole or not at all, and only by the first: another process may be doing the same.
+        new = path.with_name(f".{path.name}.{token_hex(4)}")
+        replace_file(new, token_hex(8).encode())
+        with suppress(FileExistsError):
+            os.link(new, path)
+        new.unlink()
+    return path.read_text(encoding="utf-8").strip()
 
 
 def replace_file(path: Path, data: bytes) -> None:

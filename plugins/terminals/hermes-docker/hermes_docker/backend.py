@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import secrets
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from hermes_docker.containers import blueprint
@@ -14,7 +13,7 @@ from hermes_docker.reaping import reap
 from hermes_docker.settings import Settings, TerminalSettings
 from hermes_docker.terminal import DockerTerminal
 from hermes_host.context import private_directory
-from hermes_host.terminals.remote import is_gone
+from hermes_host.terminals.remote import home_name, is_gone
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -124,9 +123,4 @@ class DockerBackend:
 
     def home_id(self) -> str:
         """The number of this home: random, made once. Another machine's home of the same path has another one."""
-        path = private_directory(self.state) / "home-id"
-        with suppress(FileExistsError):
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(secrets.token_hex(16))
-        return path.read_text(encoding="utf-8").strip()
+        return home_name(private_directory(self.state))

@@ -4,10 +4,13 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hermes_docker.backend import DockerBackend
 from hermes_docker.checks import check
 from hermes_docker.daemon import address
 from hermes_docker.settings import Settings, TerminalSettings
@@ -108,3 +111,17 @@ def test_fetching_what_cannot_be_fetched_is_one_clear_line(
     assert failed.returncode != 0
     assert "cannot be fetched" in failed.stderr
     assert "Traceback" not in failed.stderr
+
+
+def test_all_who_begin_at_once_see_one_home(tmp_path: Path) -> None:
+    together = Barrier(8)
+
+    def ask(state: Path) -> str:
+        together.wait()
+        return DockerBackend(Settings(), TerminalSettings(), state=state).home_id()
+
+    with ThreadPoolExecutor(8) as threads:
+        for turn in range(30):
+            names = set(threads.map(ask, [tmp_path / str(turn)] * 8))
+            assert len(names) == 1, "containers of the other name would be nobody's"
+            assert names != {""}

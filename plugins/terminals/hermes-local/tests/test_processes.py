@@ -129,7 +129,7 @@ async def test_work_with_files_starts_no_process(tmp_path: Path) -> None:
     async with LocalBackend().open("key", str(tmp_path)) as terminal:
         await terminal.write("file", b"x")
         assert await terminal.read("file") == b"x"
-        assert children() == before
+        assert set(children().split()) <= set(before.split()), "what an earlier test has left may end meanwhile"
 
 
 async def test_input_that_fails_ends_the_command_with_its_error(tmp_path: Path) -> None:

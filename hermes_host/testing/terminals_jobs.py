@@ -134,7 +134,7 @@ class TerminalJobs(TerminalRunning):
         places = [msgspec.json.decode((tmp_path / f"{job.id}.json").read_bytes())["folder"] for job in jobs]
         async with Opened(backend, key, directory) as terminal:
             await run(terminal, f"read pid _ <{places[0]}/pid; kill -9 $pid {jobs[0].pid}")
-            await run(terminal, f"rm -r {places[1]}")
+            await run(terminal, f"rm -r {places[1]}; kill -9 {jobs[1].pid}")
             shell = self._shell(terminal, tmp_path)
             await shell.jobs.find()
             for job in shell.jobs.list():

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from hermes_host.frontends import SlashCall
 from hermes_host.messages import ToolCall
+from hermes_host.testing import StandInHost, events_of
 from hermes_host.testing.model_server import Answer, ModelServer
 from hermes_host.testing.model_server_chat import chat
 
@@ -114,3 +116,54 @@ async def test_a_job_goes_on_when_hermes_is_killed_and_resume_finds_it(server: A
         *_, listed, log = results(model)
         assert listed.startswith(f"{id}  exit 5, after "), listed
         assert log.startswith("one\ngot two\nthen three\n"), log
+
+
+def stand_in(folder: Path, machine: Any) -> StandInHost:
+    settings = machine.settings()
+    return StandInHost(
+        folder / "home",
+        plugins=["ssh", "terminal"],
+        overrides={
+            "terminal.backend": "ssh",
+            "ssh.agent": False,
+            **{
+                f"ssh.{name}": getattr(settings, name)
+                for name in ("host", "user", "port", "key", "known_hosts", "config")
+            },
+        },
+    )
+
+
+def runs(pid: int | None) -> bool:
+    """Whether it runs: one that has ended may wait for a while for somebody to take note of it."""
+    try:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return False
+
+
+async def test_stop_ends_what_an_earlier_hermes_has_left_running(server: Any, tmp_path: Path) -> None:
+    async with stand_in(tmp_path, server) as host:
+        host.script("done")
+        session = await host.start(toolsets=["terminal"])
+        await events_of(session.run("go"))
+        job = await (await host.terminals.shell(session.context)).jobs.start("exec sleep 1011")
+    assert runs(job.pid)
+    async with stand_in(tmp_path, server) as host:
+        host.script("done")
+        session = await host.resume(session.id)
+        spec = host.slash_commands.get("stop").spec
+        stop = host.target(host.slash_commands.get("stop"), spec.target)
+        answer = await stop(SlashCall(name="stop", arguments="", host=host, session=session))
+        assert answer == f"Killed 1 background process:\n- `{job.id}` exec sleep 1011"
+        assert not runs(job.pid)
+
+
+async def test_jobs_of_sessions_nobody_comes_back_to_end_with_them(server: Any, tmp_path: Path) -> None:
+    async with stand_in(tmp_path, server) as host:
+        host.script("done")
+        session = await host.start(toolsets=["terminal"], source="subagent")
+        job = await (await host.terminals.shell(session.context)).jobs.start("exec sleep 1012")
+        assert runs(job.pid)
+        await session.close()
+    assert not runs(job.pid)

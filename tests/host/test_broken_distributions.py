@@ -225,3 +225,15 @@ def test_the_command_line_survives_all_of_them_at_once(site: Site, tmp_path: Pat
     assert "failed" in states["loud"]
     assert "unsupported" in states["later"]
     assert "loaded" in states["good"]
+
+
+@pytest.mark.xfail(reason="the entry point of the later group takes the name first", strict=True)
+def test_a_distribution_for_this_api_and_a_later_one_is_loaded_for_this_one(
+    site: Site, records: Callable[..., dict[str, PluginRecord]]
+) -> None:
+    site.module("zq_a_later_both", "raise RuntimeError('imported')")
+    site.module("zq_both", "")
+    site.metadata("zq_both", "[hermes.v1]\nboth = zq_both\n[hermes.v2]\nboth = zq_a_later_both\n")
+    found = {name: record for name, record in records("both", "zq-both").items() if "both" in name}
+    assert [(record.module, record.state) for record in found.values()] == [("zq_both", "loaded")]
+    assert not found["both"].problems

@@ -19,7 +19,6 @@ from mcp.server.connection import allowed_log_levels
 from mcp.shared.exceptions import MCPError
 from mcp.shared.message import ServerMessageMetadata
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
-from pydantic import ValidationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -191,7 +190,7 @@ class Caller:
         related = ServerMessageMetadata(related_request_id=self._context.request_id)
         try:
             return await self._context.session.send_request(request, kind, metadata=related)
-        except (MCPError, ValidationError) as error:
+        except (MCPError, ValueError) as error:
             log.info("a client did not answer: %s", error)
             return None
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from hermes_host.errors import NotFound, PluginError
+from hermes_host.errors import HermesError, NotFound, PluginError
 from hermes_host.registry import Contribution, Kind, Registry
 
 if TYPE_CHECKING:
@@ -145,6 +145,17 @@ class PluginContext:
         if self._catalogue is None:
             raise NotFound(f"There is no {contribution.title} here.")
         return await self._catalogue.part(contribution)
+
+    def lacking(self, contribution: Contribution[Any]) -> str:
+        """What a contribution needs before it can be used, as its spec's `available` or `configured` says; empty when
+        it can be used."""
+        target = getattr(contribution.spec, "available", "") or getattr(contribution.spec, "configured", "")
+        if not target or self._catalogue is None:
+            return ""
+        try:
+            return str(self._catalogue.target(contribution, target)(self._catalogue.context(contribution.plugin)))
+        except HermesError as error:
+            return str(error)
 
     def spawn(self, work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
         """Do something beside the conversation. A failure is logged; at the end of the host it is cancelled."""

@@ -147,6 +147,9 @@ class Installed:
             secrets=tuple(secret.name for secret in record.info.secrets) if record.info is not None else (),
             hooks=record.hooks,
         )
+        # What runs isolated has its secrets asked for by the plugin that runs it; they were agreed to with it.
+        guests = {name for each in self._entries.values() if each.isolated for name in each.capabilities.secrets}
+        asked = msgspec.structs.replace(asked, secrets=tuple(name for name in asked.secrets if name not in guests))
         return missing_agreement(entry.capabilities, asked)
 
     def _refuse_all(self, records: Sequence[PluginRecord]) -> None:

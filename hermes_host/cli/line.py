@@ -11,8 +11,8 @@ from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hermes_host import slash
 from hermes_host._version import __version__
-from hermes_host.cli import slash
 from hermes_host.cli.editor import History
 from hermes_host.cli.keyboard import Keyboard
 from hermes_host.cli.listing import count

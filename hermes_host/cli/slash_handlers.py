@@ -35,7 +35,7 @@ __all__ = [
 async def show_help(call: SlashCall) -> str:
     """`/help [command]`."""
     if call.arguments:
-        from hermes_host.cli.slash import find
+        from hermes_host.slash import find
 
         spec = (await find(call.host, call.session, call.arguments.lstrip("/"))).spec
         also = f" Also: {', '.join(f'`/{alias}`' for alias in spec.aliases)}." if spec.aliases else ""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hermes_host.cli import slash
+from hermes_host import slash
 from hermes_host.frontends import SlashCall
 from hermes_host.messages import ToolCall, assistant_message
 from hermes_host.testing import StandInHost, events_of

@@ -22,6 +22,7 @@ PUBLIC_HOST_MODULES = {
     "hermes_host.registry",
     "hermes_host.services",
     "hermes_host.sessions",
+    "hermes_host.slash",
     "hermes_host.specs",
     "hermes_host.stream",
     "hermes_host.terminals",

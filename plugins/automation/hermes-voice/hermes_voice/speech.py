@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Literal
 
-from hermes_host.errors import HermesError, NotFound
-from hermes_host.plugins import import_foreign
+from hermes_host.errors import NotFound
 from hermes_voice.settings import SpeechToTextSettings, TextToSpeechSettings
 
 if TYPE_CHECKING:
@@ -38,13 +37,7 @@ def choices(
 ) -> Iterator[tuple[Contribution[Any], str]]:
     """What there is of a kind, the best first, each with what it lacks."""
     for item in sorted(context.registry(kind), key=lambda item: (-item.spec.priority, item.name)):
-        lacks = ""
-        if item.spec.available:
-            try:
-                lacks = str(import_foreign(item.spec.available)(context))
-            except HermesError as error:
-                lacks = str(error)
-        yield item, lacks
+        yield item, context.lacking(item)
 
 
 async def _chosen(context: PluginContext, kind: Literal["transcribers", "synthesizers"], wanted: str) -> Any:

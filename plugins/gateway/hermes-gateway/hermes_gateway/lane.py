@@ -11,7 +11,7 @@ import msgspec
 from hermes_gateway.admission import Admitted
 from hermes_gateway.opened import rights_of
 from hermes_gateway.wording import failure_of
-from hermes_host.cli.slash import commands, find, run
+from hermes_host.slash import commands, find, run
 from hermes_host.errors import HermesError
 from hermes_host.frontends import SlashCall, split_slash_command
 from hermes_host.protocols import Chat, CommandEntry, Inbound

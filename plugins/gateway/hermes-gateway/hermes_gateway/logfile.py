@@ -8,7 +8,6 @@ import select
 import sys
 from typing import TYPE_CHECKING, TextIO
 
-from hermes_host.cli.logs import redacted
 from hermes_host.context import private_directory
 
 if TYPE_CHECKING:
@@ -24,10 +23,10 @@ _SIZE, _FILES = 5_000_000, 3
 class _Redacting(logging.Formatter):
     def __init__(self, host: Host) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
-        self._host = host
+        self._redact = host.context("gateway").redact
 
     def format(self, record: logging.LogRecord) -> str:
-        return redacted(self._host, super().format(record))
+        return self._redact(super().format(record))
 
 
 def log_to_file(host: Host) -> None:

@@ -37,10 +37,9 @@ if TYPE_CHECKING:
     from hermes_gateway.web import Server
     from hermes_host.host import Host
     from hermes_host.protocols import Adapter, Inbound, Inbox, Place
-    from hermes_host.registry import Contribution
-    from hermes_host.specs import AdapterSpec, DaemonSpec
+    from hermes_host.specs import AdapterSpec
 
-__all__ = ["STATE_FILE", "Service", "missing"]
+__all__ = ["STATE_FILE", "Service"]
 
 log = logging.getLogger(__name__)
 
@@ -136,7 +135,7 @@ class Service:
 
     async def _start_adapters(self) -> None:
         for contribution in self._host.registry("adapters"):
-            lacking = missing(self._host, contribution)
+            lacking = self._context.lacking(contribution)
             if lacking:
                 log.info("the adapter %r is not set up: %s", contribution.name, lacking)
                 continue
@@ -167,7 +166,7 @@ class Service:
     async def _daemons(self) -> list[asyncio.Task[None]]:
         tasks = []
         for contribution in self._host.registry("daemons"):
-            lacking = missing(self._host, contribution)
+            lacking = self._context.lacking(contribution)
             if lacking:
                 log.info("the daemon %r is not set up: %s", contribution.name, lacking)
                 continue
@@ -285,16 +284,6 @@ class _WatchedInbox:
 
     def recall(self, name: str) -> str:
         return self._inner.recall(name)
-
-
-def missing(host: Host, contribution: Contribution[AdapterSpec] | Contribution[DaemonSpec]) -> str:
-    """What an adapter or daemon lacks to run; empty when it can."""
-    if not contribution.spec.configured:
-        return ""
-    try:
-        return str(host.target(contribution, contribution.spec.configured)(host.context(contribution.plugin)))
-    except HermesError as error:
-        return str(error)
 
 
 async def _end(tasks: Sequence[asyncio.Task[None]], limit: float = 10.0) -> None:

@@ -27,12 +27,12 @@ def set_up(host: Host, platform: str) -> None:
     interactive = sys.stdin.isatty() and sys.stdout.isatty()
     if not platform and not interactive:
         for item in adapters:
-            click.echo(f"{item.name}: {_missing(host, item) or 'is set up'}")
+            click.echo(f"{item.name}: {host.context('gateway').lacking(item) or 'is set up'}")
         return
     chosen = host.registry("adapters").get(platform) if platform else _choose(host, adapters)
     if interactive:
         _ask(host, chosen)
-    missing = _missing(host, chosen)
+    missing = host.context("gateway").lacking(chosen)
     if missing:
         raise ConfigError(f"{chosen.name} is not set up: {missing}", remedy=_how(host, chosen))
     click.echo(f"{chosen.name} is set up. `hermes gateway start` starts the gateway (or `restart`).")
@@ -41,7 +41,7 @@ def set_up(host: Host, platform: str) -> None:
 
 def _choose(host: Host, adapters: list[Contribution[AdapterSpec]]) -> Contribution[AdapterSpec]:
     for number, item in enumerate(adapters, 1):
-        mark = " (set up)" if not _missing(host, item) else ""
+        mark = " (set up)" if not host.context("gateway").lacking(item) else ""
         click.echo(f"{number:3}  {item.name}{mark}: {item.spec.summary}")
     number = click.prompt("Which one", type=click.IntRange(1, len(adapters)))
     return adapters[number - 1]
@@ -72,9 +72,3 @@ def _how(host: Host, chosen: Contribution[AdapterSpec]) -> str:
         f"hermes config set {secret.name} VALUE" for secret in _secrets(chosen) if not host.secrets.get(secret.name)
     ]
     return "; ".join(lines) or f"See the README of {chosen.record.distribution or chosen.name}."
-
-
-def _missing(host: Host, chosen: Contribution[AdapterSpec]) -> str:
-    from hermes_gateway.service import missing
-
-    return missing(host, chosen)

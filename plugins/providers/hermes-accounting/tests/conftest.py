@@ -63,7 +63,7 @@ def slash() -> Callable[..., Awaitable[str]]:
     """Use a slash command as a front end does."""
 
     async def slash(host: StandInHost, session: Any, text: str) -> str:
-        from hermes_host.cli.slash import find, run
+        from hermes_host.slash import find, run
         from hermes_host.frontends import SlashCall, split_slash_command
 
         split = split_slash_command(text)

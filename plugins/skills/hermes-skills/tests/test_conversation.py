@@ -180,7 +180,7 @@ async def test_the_model_creates_a_skill_when_the_person_agrees(host, skills, sk
 
 
 async def test_a_skill_is_used_through_the_front_ends_door(host, make):
-    from hermes_host.cli import slash
+    from hermes_host import slash
 
     make("deploy", body="1. Deploy like this.")
     host.script("done")

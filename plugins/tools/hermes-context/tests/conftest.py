@@ -46,7 +46,7 @@ class Talk:
 
     async def slash(self, line: str, surface: str = "cli") -> str:
         """Run a slash command."""
-        from hermes_host.cli import slash
+        from hermes_host import slash
         from hermes_host.frontends import SlashCall, split_slash_command
 
         name, arguments = split_slash_command(line)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hermes_host.cli import slash
+from hermes_host import slash
 from hermes_host.events import SteeringAdded, ToolStarted
 from hermes_host.frontends import SlashCall
 from hermes_host.messages import Message, ToolCall, assistant_message

@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
-from operator import attrgetter
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -326,15 +325,17 @@ class Plugins:
         points = entry_points()
         groups = [group for group in points.groups if group.startswith("hermes.v")]
         found = [point for group in groups for point in points.select(group=group)]
-        for point in sorted(found, key=attrgetter("name", "value")):
+        for point in sorted(found, key=lambda point: (point.group != API_GROUP, point.name, point.value)):
             self._add_entry(point)
 
     def _add_entry(self, point: EntryPoint) -> None:
         distribution, version = _origin(point)
         record = PluginRecord(name=point.name, module=point.value, distribution=distribution, version=version)
         earlier = self._records.get(point.name)
-        if earlier is not None and (earlier.module, earlier.distribution) == (record.module, record.distribution):
-            return  # the same distribution seen twice on the path
+        if (earlier is not None and earlier.distribution == distribution) and (
+            earlier.module == record.module or point.group != API_GROUP
+        ):
+            return  # the same distribution seen twice on the path, or one for this API and a later one
         owner = self._installed.owner(point.name) if self._installed is not None else ""
         rival = owner if earlier is None else earlier.distribution or "the host"
         if rival not in ("", distribution) or earlier is not None:

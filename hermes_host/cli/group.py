@@ -156,11 +156,14 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, value: bool)
         ctx.exit()
 
 
-def _blocked_plugins(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+def _blocked_plugins(ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
     for value in values:
         if not value.startswith("no:") or len(value) < 4:
             raise click.BadParameter(f"{value!r} is not of the form no:NAME.")
-    return tuple(value.removeprefix("no:") for value in values)
+    names = tuple(value.removeprefix("no:") for value in values)
+    # Looking for a group's subcommands makes the host, before the group itself runs.
+    _application(ctx).blocked = names
+    return names
 
 
 @click.group(

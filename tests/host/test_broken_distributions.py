@@ -227,7 +227,6 @@ def test_the_command_line_survives_all_of_them_at_once(site: Site, tmp_path: Pat
     assert "loaded" in states["good"]
 
 
-@pytest.mark.xfail(reason="the entry point of the later group takes the name first", strict=True)
 def test_a_distribution_for_this_api_and_a_later_one_is_loaded_for_this_one(
     site: Site, records: Callable[..., dict[str, PluginRecord]]
 ) -> None:

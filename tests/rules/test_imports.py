@@ -16,6 +16,7 @@ PUBLIC_HOST_MODULES = {
     "hermes_host.errors",
     "hermes_host.events",
     "hermes_host.frontends",
+    "hermes_host.installed",
     "hermes_host.messages",
     "hermes_host.protocols",
     "hermes_host.records",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hermes_gateway.conversation_rows import reset_reason
-from hermes_gateway.opened import rights_of
+from hermes_gateway.rights import rights_of
 from hermes_host.errors import HermesError
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from hermes_gateway.opened import rights_of
+from hermes_gateway.rights import rights_of
 from hermes_host.cli.listing import ago, count
 from hermes_host.errors import NotFound
 from hermes_host.messages import as_written
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from hermes_gateway.lane import Call
+    from hermes_host.messages import Message
     from hermes_host.records import SessionInfo
 
 __all__ = ["HANDLERS"]
@@ -32,6 +33,11 @@ async def stop(call: Call) -> str:
     dropped = lane.actor(call.key).clear()
     lane.place.rows.settle([item.id for item in dropped if item.id != call.item.id])
     stopped = lane.place.turns.interrupt(call.key, "stop")
+    if not stopped:
+        beside = [key for key in lane.place.turns.running if key.startswith(f"{call.key}#")]
+        number = sum([lane.place.turns.interrupt(key, "stop") for key in beside])
+        if number:
+            return f"Stopped {count(number, 'background task')}."
     waited = f" {count(len(dropped), 'message')} that waited will not be answered." if dropped else ""
     return f"Stopped.{waited}" if stopped else f"Nothing is running.{waited}"
 
@@ -217,11 +223,7 @@ async def retry(call: Call) -> str:
             return "Only the owner can have that tried again."
         await lane.again(call.key)
         return "Trying again."
-    session = await lane.acquire(call)
-    try:
-        taken = session.undo()
-    finally:
-        lane.place.opened.release(call.key)
+    taken = await _take_back(call)
     if taken is None:
         return "There is nothing to ask again."
     found = taken.meta.get("gateway", {})
@@ -231,15 +233,20 @@ async def retry(call: Call) -> str:
     return ""
 
 
+async def _take_back(call: Call) -> Message | None:
+    held = await call.lane.acquire(call)
+    try:
+        async with call.lane.place.opened.alone(call.key):
+            return held.session.undo()
+    finally:
+        call.lane.place.opened.release(held)
+
+
 async def undo(call: Call) -> str:
     """`/undo`."""
     if call.key in call.lane.place.turns.running:
         return "A turn is running. /stop ends it."
-    session = await call.lane.acquire(call)
-    try:
-        taken = session.undo()
-    finally:
-        call.lane.place.opened.release(call.key)
+    taken = await _take_back(call)
     if taken is None:
         return "There is nothing to take back."
     return f"Taken back: “{one_line(taken.said, 80)}” and what followed. Files and commands are as they are."

@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from hermes_gateway.admission import Admitted
-from hermes_gateway.opened import rights_of
+from hermes_gateway.rights import rights_of
 from hermes_gateway.wording import failure_of
-from hermes_host.slash import commands, find, run
 from hermes_host.errors import HermesError
 from hermes_host.frontends import SlashCall, split_slash_command
 from hermes_host.protocols import Chat, CommandEntry, Inbound
+from hermes_host.slash import commands, find, run
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from hermes_gateway.actors import Actor, Workplace
     from hermes_gateway.approving import Asks
+    from hermes_gateway.opened import Held
     from hermes_gateway.pairing import Pairing
     from hermes_gateway.people import Standing
     from hermes_gateway.shared import Shared
@@ -143,17 +144,22 @@ class Lane:
             return await self._own(call)
         if call.standing.role == "guest":
             return self._refused(call)
-        session = await self.acquire(call)
+        held = await self.acquire(call)
         try:
-            found = await find(self.shared.host, session, call.name)
+            found = await find(self.shared.host, held.session, call.name)
             call.name = found.name
             if call.name in self.handlers:
                 return await self._own(call)
             if not self.allowed(call.standing, call.name) or call.name in _KEPT_BACK:
                 return self._refused(call)
-            return await run(found, self._slash_call(call, session))
+            if found.spec.while_busy:
+                return await run(found, self._slash_call(call, held.session))
+            if call.key in self.place.turns.running:
+                return f"/{call.name} must wait until the turn is over. /stop ends it."
+            async with self.place.opened.alone(call.key):
+                return await run(found, self._slash_call(call, held.session))
         finally:
-            self.place.opened.release(call.key)
+            self.place.opened.release(held)
 
     async def _own(self, call: Call) -> str:
         if not self.allowed(call.standing, call.name):
@@ -173,7 +179,7 @@ class Lane:
             return name in (MEMBERS if chosen is None else {*chosen, *GUESTS})
         return standing.role == "guest" and name in GUESTS
 
-    async def acquire(self, call: Call) -> Session:
+    async def acquire(self, call: Call) -> Held:
         """The conversation's session, open; `Opened.release` afterwards. It may be at work."""
         update, opened = call.update, self.place.opened
         row = self.place.conversations.meet(call.key, update)
@@ -188,10 +194,10 @@ class Lane:
             role=call.standing.role or "guest",  # type: ignore[arg-type]
         )
         rights = rights_of(self.shared, platform, call.standing.role, update.toolsets)
-        session = await opened.acquire(call.key, row.session, platform, rights, chat, title=row.details.title)
-        if session.id != row.session:
-            self.keep(call, session.id)
-        return session
+        held = await opened.acquire(call.key, row.session, platform, rights, chat, title=row.details.title, beside=True)
+        if held.session.id != row.session:
+            self.keep(call, held.session.id)
+        return held
 
     def keep(self, call: Call, session_id: str) -> None:
         """Have the conversation go on with a session."""

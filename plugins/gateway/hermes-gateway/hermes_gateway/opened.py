@@ -5,84 +5,43 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from dataclasses import dataclass
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from hermes_gateway.approving import Asker
 from hermes_host.errors import HermesError, NotFound
-from hermes_host.toolsets import members, select_tools
+from hermes_host.visible import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Sequence
+    from collections.abc import AsyncIterator, Coroutine, Sequence
 
     from hermes_gateway.approving import Asks
+    from hermes_gateway.rights import Rights
     from hermes_gateway.shared import Shared
     from hermes_host.agent.session import Session
-    from hermes_host.protocols import Chat
+    from hermes_host.protocols import Address, Chat
+    from hermes_host.terminals import Job
 
-__all__ = ["Opened", "Rights", "rights_of"]
+__all__ = ["Held", "Opened"]
 
 log = logging.getLogger(__name__)
 
-_WITHOUT_ACTING = frozenset({"net", "ask"})
-
-
-@dataclass(frozen=True, slots=True)
-class Rights:
-    """What a session may use."""
-
-    tools: tuple[str, ...]
-    """Names for `Host.start(toolsets=)`."""
-    memory: Any = "full"
-
-
-def rights_of(shared: Shared, platform: str, role: str, only: Sequence[str] | None) -> Rights:
-    """What turns of a role on a platform may use; `only` names the toolsets an update allows."""
-    host, gateway = shared.host, shared.settings.gateway
-    whole = {tool.name for tool in select_tools(host, None, platform)}
-    if shared.external(platform):
-        names = _known(shared, only) if only is not None else _harmless(shared, whole)
-        return Rights(tuple(sorted(names)), "none")
-    if role == "owner":
-        allowed, memory = whole, "full"
-    elif role == "member":
-        listed = gateway.member_tools
-        allowed = _harmless(shared, whole) if listed is None else _known(shared, listed)
-        memory = gateway.member_memory
-    else:
-        allowed, memory = _known(shared, gateway.guest_tools), "none"
-    if only is not None:
-        allowed &= _known(shared, only)
-    return Rights(tuple(sorted(_exact(shared, allowed))), memory)
-
-
-def _harmless(shared: Shared, names: set[str]) -> set[str]:
-    tools = shared.host.tools
-    return {name for name in names if tools.get(name).spec.effects <= _WITHOUT_ACTING}
-
-
-def _known(shared: Shared, names: Sequence[str]) -> set[str]:
-    found: set[str] = set()
-    for name in names:
-        try:
-            found.update(members(shared.host, name))
-        except NotFound as error:
-            log.warning("a toolset in the gateway's settings: %s", error)
-    return found
-
-
-def _exact(shared: Shared, allowed: set[str]) -> set[str]:
-    """Without names that stand for a toolset as well, of which not everything is allowed."""
-    return {name for name in allowed if set(members(shared.host, name)) <= allowed}
-
 
 @dataclass(slots=True)
-class _Open:
+class Held:
+    """An open session."""
+
+    key: str
+    """The conversation."""
     session: Session
     rights: Rights
     asker: Asker
     in_use: int = 0
     timer: asyncio.TimerHandle | None = None
+    watched: set[str] = field(default_factory=set)
+    """Background processes whose end will be told."""
 
 
 class Opened:
@@ -91,10 +50,11 @@ class Opened:
     def __init__(self, shared: Shared, asks: Asks) -> None:
         self._shared = shared
         self._asks = asks
-        self._open: OrderedDict[str, _Open] = OrderedDict()
+        self._open: OrderedDict[str, Held] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
         self._ending = asyncio.Semaphore(1)
-        self._locks: dict[str, asyncio.Lock] = {}
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._alone: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def __len__(self) -> int:
         return len(self._open)
@@ -104,41 +64,49 @@ class Opened:
         held = self._open.get(key)
         return held.session if held is not None else None
 
-    def asker(self, key: str) -> Asker | None:
-        """Who asks in it."""
-        held = self._open.get(key)
-        return held.asker if held is not None else None
-
     async def acquire(
-        self, key: str, session_id: str, platform: str, rights: Rights, chat: Chat, *, title: str = ""
-    ) -> Session:
-        """The conversation's session, for as long as `release` is not called. A new one where there is none.
+        self,
+        key: str,
+        session_id: str,
+        platform: str,
+        rights: Rights,
+        chat: Chat,
+        *,
+        title: str = "",
+        beside: bool = False,
+    ) -> Held:
+        """The conversation's session, open until `release`. A new one where there is none.
 
-        Raises what opening it raises.
+        It has exactly these rights; `beside` a turn, one that is open is taken as it is. Raises what opening raises.
         """
         lock = self._locks.setdefault(key, asyncio.Lock())
         async with lock:
             held = self._open.get(key)
-            if held is not None and (
-                held.session.id != session_id or (held.rights != rights and not held.session.busy)
-            ):
+            if held is not None and (held.session.id != session_id or (held.rights != rights and not beside)):
                 await self._close(key, "parked")
                 held = None
             if held is None:
-                held = await self._open_session(session_id, platform, rights, chat, title)
+                held = await self._open_session(key, session_id, platform, rights, chat, title)
                 self._open[key] = held
             held.in_use += 1
             if held.timer is not None:
                 held.timer.cancel()
                 held.timer = None
             self._open.move_to_end(key)
-        if not lock.locked():
-            self._locks.pop(key, None)
-        held.session.context.chat = chat
+        if not beside or not held.session.busy:
+            held.session.context.chat = chat
         self._keep_few()
-        return held.session
+        return held
 
-    async def _open_session(self, session_id: str, platform: str, rights: Rights, chat: Chat, title: str) -> _Open:
+    @asynccontextmanager
+    async def alone(self, key: str) -> AsyncIterator[None]:
+        """With nobody else at work on the conversation's messages: a turn, or a command that changes them."""
+        async with self._alone.setdefault(key, asyncio.Lock()):
+            yield
+
+    async def _open_session(
+        self, key: str, session_id: str, platform: str, rights: Rights, chat: Chat, title: str
+    ) -> Held:
         asker = Asker(self._asks)
         options: dict[str, Any] = {
             "toolsets": rights.tools,
@@ -155,18 +123,50 @@ class Opened:
                 log.info("the session %s is gone; a new one begins", session_id)
         if session is None:
             session = await self._shared.host.start(source=platform, title=title, **options)
-        return _Open(session, rights, asker)
+        session.listen(lambda notice: self._tell(key, notice.text))
+        return Held(key, session, rights, asker)
 
-    def release(self, key: str) -> None:
-        """The turn is over: put the session aside in a while, unless somebody goes on."""
-        held = self._open.get(key)
-        if held is None:
-            return
+    def release(self, held: Held) -> None:
+        """Whoever acquired it is done: put it aside in a while, unless somebody goes on."""
         held.in_use = max(0, held.in_use - 1)
+        if self._open.get(held.key) is not held:
+            return
+        for job in jobs_of(self._shared, held.session):
+            if job.state == "running" and job.id not in held.watched:
+                held.watched.add(job.id)
+                self._spawn(self._watch(held.key, job))
         if held.in_use == 0:
-            self._wait_to_park(key, held)
+            self._wait_to_park(held.key, held)
 
-    def _wait_to_park(self, key: str, held: _Open) -> None:
+    async def _watch(self, key: str, job: Job) -> None:
+        """Tell the chat how a background process ended."""
+        await job.wait()
+        mode = self._shared.settings.display.background_process_notifications
+        failed = job.state != "exited" or bool(job.code)
+        if mode == "off" or (mode == "error" and not failed):
+            return
+        if key not in self._open:
+            return  # it was ended together with its session
+        how = f"ended with code {job.code}" if job.state == "exited" else f"was ended ({job.state})"
+        lines = "\n".join(job.log(-20, 20))[-1000:]
+        shown = f"\n```\n{lines}\n```" if lines.strip() and "```" not in lines else ""
+        self._tell(key, f"The background process `{one_line(job.command, 80)}` {how}.{shown}")
+
+    def _tell(self, key: str, text: str) -> None:
+        """Say something that happened between turns in the conversation's chat."""
+        held = self._open.get(key)
+        starter = held.asker.starter if held is not None else None
+        if starter is None or not starter.reachable or self._shared.external(starter.address.platform):
+            return
+        self._spawn(self._say(starter.address, text))
+
+    async def _say(self, to: Address, text: str) -> None:
+        try:
+            await self._shared.deliveries.say(to, text, source="gateway", silent=True)
+        except HermesError as error:
+            log.warning("a notice could not be kept for sending: %s", error)
+
+    def _wait_to_park(self, key: str, held: Held) -> None:
         loop = asyncio.get_running_loop()
         if held.timer is not None:
             held.timer.cancel()
@@ -191,7 +191,7 @@ class Opened:
             held.in_use
             or session.busy
             or any(child.busy for child in session.children)
-            or _running_jobs(self._shared, session)
+            or any(job.state == "running" for job in jobs_of(self._shared, session))
         )
 
     def _keep_few(self) -> None:
@@ -251,14 +251,16 @@ class Opened:
         """Put all of them aside, and let what is being ended come to its end."""
         await asyncio.gather(*(self._close(key, "parked") for key in list(self._open)))
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=10)
+            _, late = await asyncio.wait(self._tasks, timeout=10)
+            for task in late:
+                task.cancel()
 
 
-def _running_jobs(shared: Shared, session: Session) -> bool:
-    """Whether background processes of a session run. Looks, and opens nothing."""
+def jobs_of(shared: Shared, session: Session) -> Sequence[Job]:
+    """The background processes of a session. Looks, and opens nothing."""
     if "terminals" not in vars(shared.host):
-        return False
+        return ()
     # The host has no public way to look at a session's shell without opening one.
     entry = shared.host.terminals._open.get(session.id)
     shell = entry.shell if entry is not None else None
-    return shell is not None and any(job.state == "running" for job in shell.jobs.list())
+    return shell.jobs.list() if shell is not None else ()

@@ -13,8 +13,8 @@ import msgspec
 
 from hermes_gateway.approving import Starter
 from hermes_gateway.incoming import read
-from hermes_gateway.opened import rights_of
 from hermes_gateway.recovery import look, resumption
+from hermes_gateway.rights import rights_of
 from hermes_gateway.wording import failure, failure_of, outcome_text
 from hermes_host.errors import BadRequest, HermesError, SessionError
 from hermes_host.events import MessageAdded, SteeringAdded, TurnFinished, TurnStarted
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from hermes_gateway.admission import Admitted
     from hermes_gateway.approving import Asks
     from hermes_gateway.conversation_rows import ConversationRow, ConversationRows
-    from hermes_gateway.opened import Opened
+    from hermes_gateway.opened import Held, Opened
     from hermes_gateway.parts import Presenter
     from hermes_gateway.people import Standing
     from hermes_gateway.recovery import Found
@@ -57,7 +57,8 @@ class Running:
     standing: Standing
     to: Address | None
     """Where the answer goes; None for nowhere."""
-    session: Session | None = None
+    held: Held | None = None
+    """The session it runs in, once it is open."""
     phase: Literal["waiting", "preparing", "running", "ending"] = "waiting"
     stored: bool = False
     """Whether the message is in the session's log."""
@@ -120,7 +121,7 @@ class Turns:
         presenter: Presenter | None = None
         text = ""
         try:
-            async with self._slots:
+            async with self._slots, self._opened.alone(row.key):
                 running.phase = "preparing"
                 session, message = await self._prepare(row, running, found)
                 presenter = self._presenter(running)
@@ -141,7 +142,8 @@ class Turns:
         try:
             await self._settle(running, text, presenter)
         finally:
-            self._opened.release(row.key)
+            if running.held is not None:
+                self._opened.release(running.held)
 
     async def _settle(self, running: Running, text: str, presenter: Presenter | None) -> None:
         if running.why == "shutdown":
@@ -206,11 +208,11 @@ class Turns:
         )
         rights = rights_of(self._shared, platform, running.standing.role, first.toolsets)
         wanted = running.claim.session or row.session
-        session = await self._opened.acquire(row.key, wanted, platform, rights, chat, title=row.details.title)
-        running.session = session
-        asker = self._opened.asker(row.key)
-        assert asker is not None
-        asker.starter = Starter(
+        held = running.held = await self._opened.acquire(
+            row.key, wanted, platform, rights, chat, title=row.details.title
+        )
+        session = held.session
+        held.asker.starter = Starter(
             conversation=row.key,
             address=running.to or row.address,
             user=first.sender.id,
@@ -311,9 +313,8 @@ class Turns:
         # Being stopped by a person counts more than making room for the next message.
         if not running.why or why != "busy":
             running.why = why
-        session = running.session
-        if running.phase == "running" and session is not None and session.busy:
-            session.interrupt()
+        if running.phase == "running" and running.held is not None and running.held.session.busy:
+            running.held.session.interrupt()
         elif not running.stored and running.task is not None:
             running.task.cancel()
         return True
@@ -321,12 +322,13 @@ class Turns:
     def steer(self, key: str, item: Admitted) -> bool:
         """Give a message to the turn that runs; false when it cannot take one."""
         running = self.running.get(key)
-        if running is None or running.phase != "running" or not running.stored or running.session is None:
+        if running is None or running.phase != "running" or not running.stored or running.held is None:
             return False
-        if not running.session.busy or not self._rows.join(running.claim, item.id):
+        session = running.held.session
+        if not session.busy or not self._rows.join(running.claim, item.id):
             return False
         running.steered.append(item)
-        running.session.steer(item.update.text)
+        session.steer(item.update.text)
         return True
 
     # -------------------------------------------------------------------------------------------- after a restart

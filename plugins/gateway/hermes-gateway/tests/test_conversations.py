@@ -150,6 +150,45 @@ async def test_a_conversation_with_a_background_process_stays_open(gateway, plat
     await job.kill()
 
 
+async def test_the_end_of_a_background_process_is_told_in_the_chat(gateway, platform, tmp_path):
+    gate = tmp_path / "gate"
+    running = await gateway("begun", "again", host={"plugins": ["local"]})
+    await platform.say("hi")
+    await platform.until_said("begun")
+    opened = running.conversations.opened
+    session = opened.session(next(iter(opened._open)))
+    shell = await running.host.terminals.shell(session.context)
+    await shell.jobs.start(f"mkfifo {gate}; echo made; read line < {gate}; echo last words; exit 3")
+    await platform.say("next")
+    await platform.until_said("again")
+    await shell.run(f"until [ -p {gate} ]; do :; done; echo go > {gate}")
+    said = await platform.until_said("ended with code 3")
+    assert "last words" in said.text
+
+
+async def test_what_is_announced_between_turns_reaches_the_chat(gateway, platform):
+    running = await gateway("hello")
+    await platform.say("hi")
+    await platform.until_said("hello")
+    [held] = running.conversations.opened._open.values()
+    held.session.context.announce("The subagent is done.")
+    await platform.until_said("The subagent is done.")
+
+
+async def test_a_command_that_changes_the_messages_and_a_turn_never_meet(gateway, platform):
+    running = await gateway("hello", "after")
+    await platform.say("hi")
+    await platform.until_said("hello")
+    [key] = running.conversations.opened._open
+    async with running.conversations.opened.alone(key):
+        await platform.say("again")
+        await platform.until(lambda: len(platform.acknowledged) == 2)
+        await platform.say("/status")
+        await platform.until_said("at work")
+        assert len(running.model.requests) == 1
+    await platform.until_said("after")
+
+
 async def test_the_system_prompt_is_the_same_for_every_speaker_and_every_turn(gateway, platform):
     running = await gateway("one", "two", "three", gateway={"idle_seconds": 0.0})
     for word in ("one", "two", "three"):

@@ -43,7 +43,7 @@ def routes(service: Service) -> web.UrlDispatcher:
         return web.Response(body=_exposition(service.snapshot()), content_type="text/plain", charset="utf-8")
 
     for path, handler in (("/healthz", healthz), ("/readyz", readyz), ("/metrics", metrics)):
-        router.add_route("GET", path, handler)  # type: ignore[arg-type]
+        router.add_route("GET", path, handler)
     return router
 
 

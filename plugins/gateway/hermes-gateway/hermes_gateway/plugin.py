@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hermes_host import hookimpl
-from hermes_host.specs import CommandSpec, PluginInfo, SectionSpec, ServiceSpec, ToolSpec
+from hermes_host.specs import CommandSpec, PluginInfo, PromptSectionSpec, SectionSpec, ServiceSpec, ToolSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 def hermes_plugin_info() -> PluginInfo:
     return PluginInfo(
         summary="Answers wherever people write: chats, mail, HTTP",
-        sections=(SectionSpec(name="server", target="hermes_gateway.server_settings:ServerSettings"),),
+        sections=(
+            SectionSpec(name="server", target="hermes_gateway.server_settings:ServerSettings"),
+            SectionSpec(name="gateway", target="hermes_gateway.settings:GatewaySettings"),
+            SectionSpec(name="session_reset", target="hermes_gateway.settings:ResetSection"),
+            SectionSpec(name="display", target="hermes_gateway.settings:DisplaySection"),
+            SectionSpec(name="streaming", target="hermes_gateway.settings:StreamingSection"),
+        ),
     )
 
 
@@ -24,8 +30,20 @@ def hermes_commands() -> Iterable[CommandSpec]:
     yield CommandSpec(
         name="gateway", summary="Run the gateway to chats, mail and HTTP.", target="hermes_gateway.commands:gateway"
     )
+    yield CommandSpec(
+        name="pairing",
+        summary="Let people talk to the agent, or no more.",
+        target="hermes_gateway.pairing_commands:pairing",
+    )
     for name, summary in _MORE.items():
         yield CommandSpec(name=f"gateway {name}", summary=summary, target=f"hermes_gateway.outbox_commands:{name}")
+
+
+@hookimpl
+def hermes_prompt_sections() -> Iterable[PromptSectionSpec]:
+    yield PromptSectionSpec(
+        name="chat", summary="Where a chat is held", target="hermes_gateway.prompt:write", order=710
+    )
 
 
 _MORE = {

@@ -29,6 +29,10 @@ __all__ = ["Showing"]
 log = logging.getLogger(__name__)
 
 _TYPING_SECONDS = 4.0
+_FIRST_SECONDS = 0.4
+_END_SECONDS = 10.0
+"""How long a turn must last to be shown at all; how long what is being sent then may take."""
+
 _LINES = 12
 _LONGEST_PAUSE = 30.0
 
@@ -68,6 +72,7 @@ class Showing:
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._last_tool = ""
+        self._ended = False
 
     async def show(self, event: Event) -> None:
         """Take an event of the turn."""
@@ -87,9 +92,15 @@ class Showing:
 
     async def end(self) -> Receipt | None:
         """Stop; gives the message the answer may take the place of."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
+        task = self._task
+        if task is not None:
+            self._ended = True
+            self._changed.set()
+            # What is being sent now must be known: the answer takes its place.
+            _, late = await asyncio.wait({task}, timeout=_END_SECONDS)
+            if late:
+                task.cancel()
+                await asyncio.wait({task})
         return self._receipt
 
     # ---------------------------------------------------------------------------------------------------- lines
@@ -126,12 +137,13 @@ class Showing:
 
     async def _work(self) -> None:
         typed = 0.0
-        while True:
+        begun = time.monotonic()
+        while not self._ended:
             now = time.monotonic()
             if self._types and now - typed >= _TYPING_SECONDS:
                 typed = now
                 await self._type()
-            due = self._edited + max(self._interval, self._pause)
+            due = max(self._edited + max(self._interval, self._pause), begun + _FIRST_SECONDS)
             if self._now() != self._shown and now >= due:
                 await self._update()
             waiting = [typed + _TYPING_SECONDS - now] if self._types else []

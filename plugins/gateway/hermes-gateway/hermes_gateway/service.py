@@ -26,7 +26,7 @@ from hermes_gateway.deliveries import Deliveries
 from hermes_gateway.ownership import Ownership, hold_account
 from hermes_gateway.parts import WebServer
 from hermes_gateway.server_settings import ServerSettings
-from hermes_gateway.settings import GatewaySettings
+from hermes_gateway.settings import Settings
 from hermes_gateway.supervision import Health, keep_running
 from hermes_host.errors import HermesError
 
@@ -55,7 +55,7 @@ class Service:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._context = host.context("gateway")
-        self._settings = self._context.section(GatewaySettings)
+        self._settings = Settings.of(host)
         self._database = Database(host.home)
         self._ownership = Ownership(host.home)
         self._live: dict[str, Adapter] = {}
@@ -125,7 +125,7 @@ class Service:
         finally:
             # Turns end first, so that their answers are in the outbox while it still sends.
             for part in reversed(parts):
-                await _end([part], limit=self._settings.drain_seconds + 10)
+                await _end([part], limit=self._settings.gateway.drain_seconds + 10)
             for adapter in self._live.values():
                 with contextlib.suppress(Exception):
                     await asyncio.wait_for(adapter.aclose(), 5)
@@ -242,6 +242,7 @@ class Service:
             "loop_lag": round(self.lag, 3),
             "parts": [msgspec.to_builtins(item) for item in self.health.values()],
             **(self.conversations.live() if self._state == "running" else {}),
+            **{f"outbox_{state}": number for state, number in self.deliveries.rows.count().items()},
         }
 
     @property

@@ -36,7 +36,7 @@ def set_up(host: Host, platform: str) -> None:
     if missing:
         raise ConfigError(f"{chosen.name} is not set up: {missing}", remedy=_how(host, chosen))
     click.echo(f"{chosen.name} is set up. `hermes gateway start` starts the gateway (or `restart`).")
-    click.echo("Then write to it: you get a code, and `hermes pairing approve --owner CODE` lets you in.")
+    click.echo("Then write to it: you get a code, and `hermes pairing approve PLATFORM CODE --owner` lets you in.")
 
 
 def _choose(host: Host, adapters: list[Contribution[AdapterSpec]]) -> Contribution[AdapterSpec]:

@@ -239,6 +239,25 @@ async def test_a_turn_is_shown_in_one_message_that_the_answer_takes_the_place_of
         await platform.until(lambda: platform.texts() == ["The answer."])
 
 
+async def test_what_is_being_shown_when_the_turn_ends_is_taken_the_place_of(make, platform: Platform):
+    deliveries = make()
+    for _ in range(5):
+        presenter = deliveries.presenter(CHAT, turn=1)
+        await presenter.show(TextDelta(text="a beginning of something"))
+        shown = len(platform.messages)
+        await platform.until(lambda: platform.calls[-1:] == ["send"] and len(platform.messages) > shown)
+        receipt = await presenter.end()
+        assert receipt is not None
+        assert receipt.messages == (platform.messages[-1].id,)
+
+
+async def test_a_turn_that_is_over_at_once_is_not_shown(make, platform: Platform):
+    presenter = make().presenter(CHAT, turn=1)
+    await presenter.show(TextDelta(text="an answer that was there at once"))
+    assert await presenter.end() is None
+    assert platform.messages == []
+
+
 async def test_edits_keep_the_distance_the_platform_asks_for(make, platform: Platform):
     deliveries = make(limits=AdapterLimits(edit_interval=0.2))
     presenter = deliveries.presenter(CHAT, turn=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,10 @@ def make(tmp_path: Path, platform: Platform):
     yield build
     for _, database in made:
         database.close()
+
+
+def _has(platform: Platform, count: int) -> bool:
+    return len(platform.messages) == count
 
 
 @asynccontextmanager
@@ -241,11 +246,10 @@ async def test_a_turn_is_shown_in_one_message_that_the_answer_takes_the_place_of
 
 async def test_what_is_being_shown_when_the_turn_ends_is_taken_the_place_of(make, platform: Platform):
     deliveries = make()
-    for _ in range(5):
+    for count in range(1, 6):
         presenter = deliveries.presenter(CHAT, turn=1)
         await presenter.show(TextDelta(text="a beginning of something"))
-        shown = len(platform.messages)
-        await platform.until(lambda: platform.calls[-1:] == ["send"] and len(platform.messages) > shown)
+        await platform.until(partial(_has, platform, count))
         receipt = await presenter.end()
         assert receipt is not None
         assert receipt.messages == (platform.messages[-1].id,)

@@ -14,7 +14,6 @@ import msgspec
 
 from hermes_gateway.conversation_rows import reset_reason
 from hermes_gateway.rights import rights_of
-from hermes_host.errors import HermesError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -60,22 +59,19 @@ class Actor:
         self.waiting: deque[Admitted] = deque()
         self.interrupted: deque[tuple[Claim, Sequence[Admitted], Found]] = deque()
         """Turns that a restart cut off."""
-        self._queued: set[int] = set()
         self._place = place
         self._ended = ended
         self._first = self._last = 0.0
         self._arrived = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    def take(self, item: Admitted, *, queued: bool = False) -> None:
-        """Work on an update. `queued`: it waits for the running turn, whatever the mode says."""
+    def take(self, item: Admitted) -> None:
+        """Work on an update, after what is being worked on."""
         now = asyncio.get_running_loop().time()
         if not self.waiting:
             self._first = now
         self._last = now
         self.waiting.append(item)
-        if queued:
-            self._queued.add(item.id)
         self._arrived.set()
         self.start()
 
@@ -97,7 +93,6 @@ class Actor:
         """Drop what waits; gives it."""
         dropped = list(self.waiting)
         self.waiting.clear()
-        self._queued.clear()
         return dropped
 
     async def _work(self) -> None:
@@ -105,9 +100,9 @@ class Actor:
             while not self._place.stopping.is_set() and (self.waiting or self.interrupted):
                 try:
                     await self._step()
-                except HermesError as error:
-                    # The disk refuses: what waits is on it, and is tried again.
-                    log.error("the conversation %s cannot go on for now: %s", self.key, error)
+                except Exception as error:
+                    # The disk refuses, as a rule: what waits is on it, and is tried again.
+                    log.error("the conversation %s cannot go on for now: %s", self.key, error, exc_info=error)
                     await self._pause(_TROUBLE_PAUSE)
         finally:
             self._ended(self)
@@ -144,7 +139,6 @@ class Actor:
     def _done(self, batch: Sequence[Admitted]) -> None:
         taken = {item.id for item in batch}
         self.waiting = deque(item for item in self.waiting if item.id not in taken)
-        self._queued -= taken
 
     async def _gather(self) -> None:
         """Wait until whoever writes seems to be done: texts that were divided and albums become one message."""

@@ -12,7 +12,7 @@ import json
 import logging
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 import msgspec
 
@@ -34,6 +34,7 @@ __all__ = ["Admission", "Admitted", "ChatInbox"]
 log = logging.getLogger(__name__)
 
 _encoder = msgspec.json.Encoder()
+T = TypeVar("T")
 
 Judgement = Literal["take", "stranger", "drop"]
 
@@ -109,9 +110,16 @@ class Admission:
                     delivery.written.set_result(None)
             self.count += len(taken)
             for item in taken:
-                self._admitted(item)
+                self._tell(self._admitted, item)
             for update in strangers:
-                self._stranger(update)
+                self._tell(self._stranger, update)
+
+    @staticmethod
+    def _tell(listener: Callable[[T], None], value: T) -> None:
+        try:
+            listener(value)
+        except Exception:  # one update that cannot be worked on must not stop the door
+            log.exception("an update could not be passed on")
 
     def _commit(self, batch: Sequence[_Delivery]) -> tuple[list[Admitted], list[Inbound]]:
         taken: list[Admitted] = []

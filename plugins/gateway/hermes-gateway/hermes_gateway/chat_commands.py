@@ -228,8 +228,9 @@ async def retry(call: Call) -> str:
         return "There is nothing to ask again."
     found = taken.meta.get("gateway", {})
     numbers = found.get("updates", ()) if isinstance(found, dict) else ()
-    fields = lane.attachments_of(numbers)
-    lane.submit(call, as_written(taken).text, attachments=fields)
+    # Words from outside stay what they are, whoever asks for them again.
+    whose = "external" if taken.provenance == "external" else ""
+    lane.submit(call, as_written(taken).text, attachments=lane.attachments_of(numbers), provenance=whose)
     return ""
 
 

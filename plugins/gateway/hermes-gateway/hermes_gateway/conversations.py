@@ -159,7 +159,7 @@ class Conversations:
                 self._spawn(self._press(item))
             elif not self.shared.external(update.address.platform) and (command := parse(update)) is not None:
                 self._spawn(self.lane.run(item.conversation, item, command))
-            elif self.asks.answer(update):
+            elif not update.forwarded and self.asks.answer(update):
                 self.rows.settle([item.id])
             elif self.asks.waits(update) and update.text.strip(" .!").lower() in _YES_OR_NO:
                 self.lane.settle(item, "To answer the request, press a button or write `/approve` or `/deny`.")
@@ -184,9 +184,13 @@ class Conversations:
                 mode = "queue"  # a picture alone asks nothing; the rest of an album ends no turn
         if running and mode == "steer" and not item.update.attachments and self.turns.steer(key, item):
             return
-        actor.take(item, queued=running and mode != "interrupt")
-        if running and mode == "interrupt":
+        actor.take(item)
+        if running and mode == "interrupt" and self._is_of(item, key):
             self.turns.interrupt(key, "busy")
+
+    def _is_of(self, item: Admitted, key: str) -> bool:
+        """Whether a message is from whoever began the running turn: nobody ends that of somebody else by talking."""
+        return self.turns.running[key].items[0].update.sender.id == item.update.sender.id
 
     def _refuse(self, item: Admitted) -> None:
         self.rows.settle([item.id], "refused")
@@ -239,9 +243,15 @@ class Conversations:
     # ------------------------------------------------------------------------------------------- after a restart
 
     async def _recover(self) -> None:
+        self.rows.begin()
+        self._actors.clear()
         await self.asks.void()
         for claim in self.rows.left_behind():
-            found = await self.turns.recover(claim)
+            try:
+                found = await self.turns.recover(claim)
+            except Exception:  # one conversation that cannot be read must not keep the others from being answered
+                log.exception("the turn %d cannot be recovered", claim.id)
+                continue
             if found is not None:
                 self._actor(claim.conversation).interrupted.append(found)
         self._begun = True

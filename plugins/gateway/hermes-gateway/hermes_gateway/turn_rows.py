@@ -7,6 +7,7 @@ changes nothing.
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -41,6 +42,10 @@ class TurnRows:
         self._holder = holder
         self._lease = lease
         self._clock = clock
+
+    def begin(self) -> None:
+        """Be a new holder: what was held before counts as left behind."""
+        self._holder = f"{self._holder.partition('#')[0]}#{secrets.token_hex(4)}"
 
     def claim(self, conversation: str, updates: Sequence[int]) -> Claim | None:
         """A new turn for these updates; None when one of them is not waiting any more."""

@@ -24,7 +24,7 @@ from hermes_host.visible import one_line
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from hermes_gateway.admission import Admitted
     from hermes_gateway.approving import Asks
@@ -175,18 +175,27 @@ class Turns:
                 )
 
         returned = [item.id for item in running.steered]
-        ours = await self._surely(lambda: self._rows.end(claim, returned=returned, also=also))
+        try:
+            ours = await self._surely(lambda: self._rows.end(claim, returned=returned, also=also))
+        except Exception as error:  # an answer that cannot be put into the outbox must not hold the conversation
+            log.exception("the answer of turn %d cannot be sent", claim.id)
+            said, to, running.media = failure_of(error), self._address(claim), []
+            text, receipt, reply_to = said, None, ""
+            ours = await self._surely(lambda: self._rows.end(claim, state="failed", returned=returned, also=also))
         if ours:
             self._shared.deliveries.wake()
         else:
             log.warning("turn %d was taken over; its answer is not sent from here", claim.id)
 
-    async def _surely(self, write: object) -> bool:
+    def _address(self, claim: Claim) -> Address | None:
+        row = self._conversations.get(claim.conversation)
+        return row.address if row is not None else None
+
+    async def _surely(self, write: Callable[[], bool]) -> bool:
         """Write until the disk takes it: what was said is in the session's log all the while."""
-        assert callable(write)
         for pause in (*_PAUSES, *[_PAUSES[-1]] * 1000):
             try:
-                return bool(write())
+                return write()
             except SessionError as error:
                 log.error("the end of a turn cannot be written; it is tried again: %s", error)
                 await asyncio.sleep(pause)
@@ -286,7 +295,9 @@ class Turns:
             if running.why:
                 session.interrupt()
         elif isinstance(event, SteeringAdded):
-            running.steered = [item for item in running.steered if item.update.text != event.text]
+            read_now = next((item for item in running.steered if item.update.text == event.text), None)
+            if read_now is not None:
+                running.steered.remove(read_now)
         elif isinstance(event, MessageAdded):
             if event.message.role == "assistant" and not event.message.tool_calls:
                 running.media = [part for part in event.message.parts if isinstance(part, Media)]
@@ -324,7 +335,11 @@ class Turns:
         running = self.running.get(key)
         if running is None or running.phase != "running" or not running.stored or running.held is None:
             return False
-        session = running.held.session
+        session, update = running.held.session, item.update
+        # What is steered counts as the words of whoever began the turn: it must be theirs, and an owner's.
+        own = update.sender.id == running.items[0].update.sender.id and running.standing.role == "owner"
+        if not own or update.forwarded or update.quote or update.provenance:
+            return False
         if not session.busy or not self._rows.join(running.claim, item.id):
             return False
         running.steered.append(item)
@@ -383,7 +398,11 @@ def destination(deliver_to: str, address: Address) -> Address | None:
     """Where an answer goes."""
     if not deliver_to:
         return address
-    return None if deliver_to == "none" else Address.parse(deliver_to)
+    try:
+        return None if deliver_to == "none" else Address.parse(deliver_to)
+    except BadRequest as error:
+        log.error("an answer is wanted where it cannot go, so it goes to where the message came from: %s", error)
+        return address
 
 
 def _recovered_text(found: Found) -> str:

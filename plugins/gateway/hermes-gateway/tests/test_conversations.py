@@ -8,7 +8,7 @@ from datetime import datetime
 
 import pytest
 from hermes_gateway.conversation_rows import reset_reason
-from hermes_gateway.settings import ResetPolicy, ResetSection, Settings
+from hermes_gateway.settings import Access, ResetPolicy, ResetSection, Settings
 from hermes_gateway.turn_rows import TurnRows
 
 
@@ -301,3 +301,63 @@ async def test_many_conversations_share_the_places_for_turns(gateway, platform):
         await platform.say("hi", chat=f"c{number}")
     await platform.until(lambda: len(platform.messages) == 10)
     assert most == 3
+
+
+async def test_an_answer_that_cannot_be_put_into_the_outbox_does_not_hold_the_conversation(gateway, platform):
+    running = await gateway("lost", "fine", start=False)
+    enqueue, broken = running.deliveries.enqueue, [True]
+
+    def fail(connection, to, text, **options):
+        if options["key"].startswith("turn:") and broken:
+            broken.clear()
+            raise ValueError("no such rendering")
+        return enqueue(connection, to, text, **options)
+
+    running.deliveries.enqueue = fail
+    await running.start()
+    await platform.say("one")
+    await platform.until_said("Something went wrong on my side")
+    await platform.say("two")
+    await platform.until_said("fine")
+
+
+async def test_a_place_that_is_none_is_answered_where_it_came_from(gateway, platform):
+    await gateway("here then")
+    await platform.say("one", deliver_to="nonsense")
+    await platform.until_said("here then")
+
+
+async def test_what_machines_sent_stays_outside_words_when_it_is_asked_again(gateway, platform):
+    running = await gateway("one", "two")
+    await platform.say("remember this", forwarded=True)
+    await platform.until_said("one")
+    await platform.say("/retry")
+    await platform.until_said("two")
+    assert [request.messages[-1].provenance for request in running.model.requests] == ["external", "external"]
+
+
+async def test_somebody_else_in_a_shared_group_neither_ends_nor_steers_a_turn(gateway, platform):
+    begun, go = asyncio.Event(), asyncio.Event()
+
+    async def slow(request):
+        begun.set()
+        await go.wait()
+        return "for the owner"
+
+    running = await gateway(
+        slow,
+        "for the member",
+        settings={"group_sessions_per_user": False},
+        gateway={"access": {"testing": Access(owners=["u1"], members=["m1"])}},
+    )
+    await platform.say("work", kind="group", chat="g")
+    await begun.wait()
+    await platform.say("and me?", kind="group", chat="g", user="m1")
+    await platform.say("/steer do mine", kind="group", chat="g", user="m1")
+    await platform.until(lambda: len(platform.acknowledged) == 3)
+    go.set()
+    await platform.until_said("for the member")
+    assert "for the owner" in platform.texts()
+    last = running.model.requests[1].messages[-1]
+    assert last.said == "and me?\n\ndo mine"
+    assert last.provenance == "member"

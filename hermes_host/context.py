@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from hermes_host.errors import HermesError, NotFound, PluginError
+from hermes_host.errors import ConfigError, HermesError, NotFound, PluginError
 from hermes_host.registry import Contribution, Kind, Registry
 
 if TYPE_CHECKING:
@@ -108,11 +108,16 @@ class PluginContext:
         self._secret = secret
         self._declared = declared_secrets
 
-    def section(self, kind: type[T], name: str = "") -> T:
+    def section(self, kind: type[T], name: str = "", *, strict: bool = False) -> T:
         """The plugin's settings, decoded and validated as the declared `kind`; defaults where nothing is set.
 
-        `name` is the section's name where the plugin declares several; the default is the plugin's own name.
+        `name` is the section's name where the plugin declares several; the default is the plugin's own name. What is
+        wrong is replaced by its default and reported; with `strict`, for settings whose default would allow more than
+        was asked for, it raises `ConfigError` instead.
         """
+        if strict and self._catalogue is not None:
+            for fault in self._catalogue.config.faults(name or self.plugin):
+                raise ConfigError(f"{fault.path}: {fault.message}", remedy=fault.remedy)
         if self._section is None:
             return kind()
         settings = self._section(name or self.plugin)

@@ -230,6 +230,15 @@ class Config:
         """Everything that is wrong with the files, the environment and the command line, all at once."""
         return self._problems_of(self._declarations)
 
+    def faults(self, section: str) -> Sequence[Problem]:
+        """What of one section is not in force as it was asked for: errors, not warnings."""
+        found = [*self._view(section).problems]
+        for declaration in self._declarations.get(section, ()):
+            if declaration.kind is not None:
+                found += self._decode(section, declaration.kind).problems
+        paths = (section, f"{section}.", f"{section}[")
+        return [item for item in dict.fromkeys(found) if item.level == "error" and item.path.startswith(paths)]
+
     @property
     def problems_at_hand(self) -> Sequence[Problem]:
         """The same without the sections that nobody has set or looked at, whose types would have to be loaded.

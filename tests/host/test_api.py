@@ -8,7 +8,7 @@ import pytest
 
 from hermes_host import Host, hookimpl
 from hermes_host.context import ToolContext
-from hermes_host.errors import NotFound, PluginError
+from hermes_host.errors import ConfigError, NotFound, PluginError
 from hermes_host.testing import StandInHost, events_of, finished
 
 
@@ -162,3 +162,17 @@ async def test_a_prompt_section_that_fails_is_left_out(tmp_path: Path) -> None:
         await events_of((await host.start()).run("go"))
         assert "GOOD SECTION" in model.requests[0].system
         assert "You are Hermes" in model.requests[0].system
+
+
+@pytest.mark.parametrize(
+    "text", ["network: [1]\n", "network:\n  block: ${NOT_SET_ANYWHERE}\n", "network:\n  timeout: x\n"]
+)
+async def test_settings_whose_default_allows_more_are_not_replaced_by_it(tmp_path: Path, text: str):
+    (tmp_path / "config.yaml").write_text(text, encoding="utf-8")
+    async with StandInHost(tmp_path, plugins=["network"]) as host:
+        from hermes_network.settings import Settings
+
+        context = host.context("network")
+        assert context.section(Settings, "network") == Settings()
+        with pytest.raises(ConfigError, match="network"):
+            context.section(Settings, "network", strict=True)

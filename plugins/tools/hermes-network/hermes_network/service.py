@@ -117,10 +117,14 @@ def connect(context: PluginContext, _spec: Any) -> GuardedNetwork:
 
 def guard_of(context: PluginContext) -> Guard:
     """The guard of the settings in force."""
-    return Guard(context.section(Settings, "network"), context.section(SecuritySettings, "security"), home=context.home)
+    return Guard(
+        context.section(Settings, "network", strict=True),
+        context.section(SecuritySettings, "security", strict=True),
+        home=context.home,
+    )
 
 
 def journal_of(context: PluginContext) -> Journal:
     """The log of the settings in force."""
-    settings = context.section(Settings, "network")
+    settings = context.section(Settings, "network", strict=True)
     return Journal(context.home / "logs" / "network.jsonl", size=settings.log_bytes, enabled=settings.log)

@@ -164,7 +164,8 @@ class Admission:
         if update.forwarded and update.text.lstrip().startswith("/"):
             return "drop"
         if not standing.role:
-            return "stranger" if update.kind == "direct" and update.sender.verified and not update.action else "drop"
+            known = update.sender.id and update.sender.verified
+            return "stranger" if known and update.kind == "direct" and not update.action else "drop"
         if update.kind != "direct" and not update.addressed and not update.action:
             return "drop"
         return "take"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from hermes_gateway.admission import Admitted
+from hermes_gateway.quick import execute, resolve
 from hermes_gateway.rights import rights_of
 from hermes_gateway.wording import failure_of
 from hermes_host.errors import HermesError
@@ -139,6 +140,12 @@ class Lane:
         shared.deliveries.wake()
 
     async def _do(self, call: Call) -> str:
+        quick = self.shared.settings.quick_commands
+        call.name, call.arguments = resolve(quick, call.name, call.arguments)
+        if call.name in quick and quick[call.name].command and call.name not in self.handlers:
+            if not self.allowed(call.standing, call.name):
+                return self._refused(call)
+            return await execute(self.shared.host, quick[call.name])
         if call.name in self.handlers:
             call.name = _CANONICAL.get(call.name, call.name)
             return await self._own(call)
@@ -271,6 +278,8 @@ class Lane:
         if call.standing.role != "guest":
             for name, summary in await _of_host(self.shared.host, self.place.opened.session(call.key)):
                 found.setdefault(name, summary)
+        for name, quick in self.shared.settings.quick_commands.items():
+            found.setdefault(name, f"`{quick.command or quick.target}`")
         return [
             CommandEntry(name=name, summary=summary)
             for name, summary in sorted(found.items())

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from hermes_gateway.quick import QuickCommand, QuickCommands
+
 if TYPE_CHECKING:
     from hermes_host.host import Host
 
@@ -15,6 +17,7 @@ __all__ = [
     "Access",
     "DisplaySection",
     "GatewaySettings",
+    "QuickCommands",
     "ResetPolicy",
     "ResetSection",
     "Settings",
@@ -177,6 +180,7 @@ SECTIONS = {
     "session_reset": "ResetSection",
     "display": "DisplaySection",
     "streaming": "StreamingSection",
+    "quick_commands": "QuickCommands",
 }
 """The sections of config.yaml and the names of their types in this module."""
 
@@ -188,6 +192,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     session_reset: ResetSection = ResetSection()
     display: DisplaySection = DisplaySection()
     streaming: StreamingSection = StreamingSection()
+    quick_commands: dict[str, QuickCommand] = {}
     group_sessions_per_user: bool = True
     unauthorized_dm_behavior: Literal["pair", "ignore"] = "pair"
 

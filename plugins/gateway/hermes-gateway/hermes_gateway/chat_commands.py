@@ -235,6 +235,7 @@ async def retry(call: Call) -> str:
 
 
 async def _take_back(call: Call) -> Message | None:
+    call.lane.once(call)
     held = await call.lane.acquire(call)
     try:
         async with call.lane.place.opened.alone(call.key):

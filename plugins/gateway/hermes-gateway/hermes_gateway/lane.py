@@ -145,6 +145,7 @@ class Lane:
         if call.name in quick and quick[call.name].command and call.name not in self.handlers:
             if not self.allowed(call.standing, call.name):
                 return self._refused(call)
+            self.once(call)
             return await execute(self.shared.host, quick[call.name])
         if call.name in self.handlers:
             call.name = _CANONICAL.get(call.name, call.name)
@@ -159,6 +160,7 @@ class Lane:
                 return await self._own(call)
             if not self.allowed(call.standing, call.name) or call.name in _KEPT_BACK:
                 return self._refused(call)
+            self.once(call)
             if found.spec.while_busy:
                 return await run(found, self._slash_call(call, held.session))
             if call.key in self.place.turns.running:
@@ -167,6 +169,10 @@ class Lane:
                 return await run(found, self._slash_call(call, held.session))
         finally:
             self.place.opened.release(held)
+
+    def once(self, call: Call) -> None:
+        """Have done with the command before it acts: after a crash it is not done a second time."""
+        self.place.rows.settle([call.item.id])
 
     async def _own(self, call: Call) -> str:
         if not self.allowed(call.standing, call.name):

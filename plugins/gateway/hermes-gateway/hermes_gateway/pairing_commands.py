@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING
 import click
 
 from hermes_gateway.database import Database
+from hermes_gateway.outbox import Rows
 from hermes_gateway.pairing import Pairing
 from hermes_gateway.settings import Settings
 from hermes_gateway.shared import people_of
+from hermes_gateway.waking import Waker
 from hermes_host.cli.application import pass_host
 from hermes_host.cli.listing import ago, count, print_json, print_table
+from hermes_host.protocols import Address
 from hermes_host.visible import one_line
 
 if TYPE_CHECKING:
+    from hermes_gateway.pairing import Pending
     from hermes_gateway.people import People
     from hermes_host.host import Host
     from hermes_host.protocols import Role
@@ -71,6 +75,7 @@ def approve(host: Host, platform: str, code: str, role: Role, as_json: bool) -> 
     """Let in whoever was shown CODE."""
     _, codes = _rooms(host)
     found = codes.approve(platform, code, role)
+    _welcome(host, found)
     if as_json:
         print_json({**found._asdict(), "role": role})
         return
@@ -115,6 +120,22 @@ def clear_pending(host: Host, platform: str, as_json: bool) -> None:
         print_json({"cleared": number})
     else:
         click.echo(f"{count(number, 'code')} forgotten.")
+
+
+def _welcome(host: Host, found: Pending) -> None:
+    """Have the gateway tell them, now or when it runs next."""
+    database = Database(host.home)
+    with database.transaction() as connection:
+        Rows(database).add(
+            connection,
+            Address.parse(found.address),
+            "You are let in. Write what you need; /help lists what I can do.",
+            key=f"let-in:{found.platform}:{found.user}:{found.made}",
+            adapter=None,
+            source="gateway",
+        )
+    database.close()
+    Waker(host.home).wake()
 
 
 def _rooms(host: Host) -> tuple[People, Pairing]:

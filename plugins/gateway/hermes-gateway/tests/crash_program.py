@@ -54,6 +54,8 @@ class Adapters:
 
 def step(said: Any) -> Any:
     async def answer(request: Any) -> Any:
+        if INSTANT == "steered" and isinstance(said, str):
+            await stay()
         if INSTANT == "model":
             await stay()
         if isinstance(said, str):
@@ -69,6 +71,9 @@ async def work() -> str:
         file.write("done\n")
     if INSTANT == "tool":
         await stay()
+    if INSTANT == "steered":
+        print("at work", flush=True)
+        await asyncio.to_thread(sys.stdin.readline)
     return "it is done"
 
 

@@ -23,6 +23,7 @@ async def process(home, platform, *script, instant="none"):
         str(platform.port),
         instant,
         json.dumps(script),
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
     try:
@@ -122,3 +123,38 @@ async def test_updates_that_came_while_it_was_dead_are_answered(home, platform):
     async with process(home, platform, "{asked}", "{asked}"):
         await platform.until(lambda: len(platform.texts()) >= 3, timeout=20)
     assert "second" in platform.texts("c2")
+
+
+@pytest.mark.parametrize("read", [True, False])
+async def test_words_that_joined_a_running_turn_are_read_once_although_it_was_killed(home, platform, read):
+    await platform.say("/busy steer")
+    await platform.say("do the work")
+    async with process(home, platform, {"tool": "work"}, "not reached", instant="steered") as child:
+        assert await child.stdout.readline() == b"at work\n"
+        await platform.say("and quickly")
+        await platform.until(lambda: len(platform.acknowledged) == 3, timeout=20)
+        await platform.say("/status")
+        await platform.until_said("at work for", timeout=20)
+        if read:
+            child.stdin.write(b"\n")
+            assert await child.stdout.readline() == b"at steered\n"
+        child.kill()
+    async with process(home, platform, "read: {asked}"):
+        said = await platform.until_said("read:", timeout=20)
+    assert said.text.count("and quickly") == 1
+    assert said.text.count("do the work") == 1
+    assert set(rows(home, "SELECT state FROM updates")) == {("done",)}
+
+
+async def test_a_command_that_takes_back_is_not_done_twice(home, platform):
+    await platform.say("first")
+    async with process(home, platform, "one", "two"):
+        await platform.until_said("one", timeout=20)
+        await platform.say("second")
+        await platform.until_said("two", timeout=20)
+        await platform.say("/undo")
+        await platform.until_said("Taken back: “second”", timeout=20)
+    async with process(home, platform, "left: {asked}"):
+        await platform.say("third")
+        said = await platform.until_said("left:", timeout=20)
+    assert said.text == "left: first / third"

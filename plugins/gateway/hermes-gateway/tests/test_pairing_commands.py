@@ -38,6 +38,7 @@ async def test_somebody_is_let_in_while_the_gateway_runs(hermes, platform):
     assert "x" in invoke("list").output
     assert json.loads(invoke("list", "--json").output)["pending"][0]["user"] == "x"
     assert "as member" in invoke("approve", "testing", code).output
+    await platform.until_said("You are let in.")
     await platform.say("now?", user="x", chat="dx")
     await platform.until_said("welcome")
     assert json.loads(invoke("list", "--json").output)["people"][0]["role"] == "member"

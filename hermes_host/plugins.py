@@ -332,9 +332,8 @@ class Plugins:
         distribution, version = _origin(point)
         record = PluginRecord(name=point.name, module=point.value, distribution=distribution, version=version)
         earlier = self._records.get(point.name)
-        if (earlier is not None and earlier.distribution == distribution) and (
-            earlier.module == record.module or point.group != API_GROUP
-        ):
+        repeated = earlier is not None and earlier.distribution == distribution
+        if earlier is not None and repeated and (earlier.module == record.module or point.group != API_GROUP):
             return  # the same distribution seen twice on the path, or one for this API and a later one
         owner = self._installed.owner(point.name) if self._installed is not None else ""
         rival = owner if earlier is None else earlier.distribution or "the host"

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from hermes_host.context import PluginContext
     from hermes_host.testing.platform import PlatformAdapter
 
+__all__ = ["adapter_spec", "connect", "missing"]
+
 
 @hookimpl
 def hermes_plugin_info() -> PluginInfo:

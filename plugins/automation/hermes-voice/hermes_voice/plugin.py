@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hermes_host import hookimpl
 from hermes_host.specs import (
@@ -18,8 +18,6 @@ from hermes_host.specs import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from hermes_voice.specs import SynthesizerSpec, TranscriberSpec
 
 
 @hookimpl
@@ -57,7 +55,7 @@ def hermes_addhooks() -> Iterable[HookSpec]:
 
 
 @hookimpl(optionalhook=True)
-def hermes_transcribers() -> Iterable[TranscriberSpec]:
+def hermes_transcribers() -> Iterable[Any]:
     from hermes_voice.specs import TranscriberSpec
 
     for name, summary, remote, priority in (
@@ -79,7 +77,7 @@ def hermes_transcribers() -> Iterable[TranscriberSpec]:
 
 
 @hookimpl(optionalhook=True)
-def hermes_synthesizers() -> Iterable[SynthesizerSpec]:
+def hermes_synthesizers() -> Iterable[Any]:
     from hermes_voice.specs import SynthesizerSpec
 
     yield SynthesizerSpec(

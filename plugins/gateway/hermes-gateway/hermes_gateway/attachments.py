@@ -60,6 +60,8 @@ class Attachments:
         self._left = self._limits.message_bytes
         self.notices: list[str] = []
         """What the sender is to be told."""
+        self.hints: list[str] = []
+        """What the sender is to be told once, not with every message."""
         self.read_file = False
         """Whether words of a file are in the message."""
 
@@ -116,7 +118,7 @@ class Attachments:
                 transcript = await service.transcribe(audio)
         except (HermesError, TimeoutError) as error:
             why = error.message if isinstance(error, HermesError) else "It took too long."
-            self.notices.append(f"I cannot listen to recordings: {error or why}")
+            self.hints.append(f"I cannot listen to recordings: {error if isinstance(error, HermesError) else why}")
             return [_note(f"[A voice message that could not be written down: {why}]"), kept]
         return [_note("[Spoken:]"), Text(text=transcript.text), kept]
 

@@ -26,11 +26,8 @@ class Details(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     kind: Literal["direct", "group", "channel"] = "direct"
     name: str = ""
     busy: Literal["", "interrupt", "queue", "steer"] = ""
-    told_to_pair: bool = False
     title: str = ""
     """The title of the session that the next message begins."""
-    hinted: tuple[str, ...] = ()
-    """Hints that were given once."""
 
 
 class ConversationRow(msgspec.Struct, frozen=True, kw_only=True):

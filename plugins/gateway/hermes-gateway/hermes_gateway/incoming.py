@@ -29,6 +29,8 @@ class Incoming(NamedTuple):
 
     message: Message
     notices: Sequence[str]
+    hints: Sequence[str] = ()
+    """What they are told once in a while only."""
 
 
 async def read(shared: Shared, items: Sequence[Admitted], standing: Standing, turn: int) -> Incoming:
@@ -54,7 +56,7 @@ async def read(shared: Shared, items: Sequence[Admitted], standing: Standing, tu
         provenance=whose,
         meta={"gateway": {"updates": [item.id for item in items], "turn": turn}},
     )
-    return Incoming(message, attachments.notices)
+    return Incoming(message, attachments.notices, attachments.hints)
 
 
 def _written(update: Inbound, *, named: bool) -> list[Part]:

@@ -233,8 +233,9 @@ class Turns:
         if found is not None and found.state == "begun":
             message = resumption(running.claim, found)
         else:
-            message, notices = await read(self._shared, running.items, running.standing, running.claim.id)
-            message = self._with_mirrored(message, row)
+            incoming = await read(self._shared, running.items, running.standing, running.claim.id)
+            message, notices = self._with_mirrored(incoming.message, row), incoming.notices
+            await self._hint(incoming.hints, running, row)
         if running.claim.session != session.id and not self._rows.began(
             running.claim, session.id, running.standing.person
         ):
@@ -248,6 +249,14 @@ class Turns:
                 silent=True,
             )
         return session, message
+
+    async def _hint(self, hints: Sequence[str], running: Running, row: ConversationRow) -> None:
+        for hint in hints if running.to is not None else ():
+            assert running.to is not None
+            # The outbox takes a key once, for as long as it remembers it.
+            await self._shared.deliveries.say(
+                running.to, hint, key=f"hint:{row.key}:{hint[:20]}", source="gateway", silent=True
+            )
 
     def _with_mirrored(self, message: Message, row: ConversationRow) -> Message:
         """The message after what other conversations sent into this chat meanwhile."""

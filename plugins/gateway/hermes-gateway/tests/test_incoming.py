@@ -99,11 +99,14 @@ async def test_a_recording_becomes_words(gateway, platform):
 
 
 async def test_without_ears_the_agent_and_the_sender_are_told(gateway, platform):
-    running = await gateway("seen")
+    running = await gateway("seen", "seen as well")
     voice = platform.attach(b"ogg", kind="voice", mime="audio/ogg", name="v.ogg")
     message = await message_of(running, platform, text="", attachments=(voice,))
     assert "could not be written down" in notes(message)
     await platform.until_said("I cannot listen to recordings")
+    await platform.say("", attachments=(voice,))
+    await platform.until_said("seen as well")
+    assert sum("cannot listen" in text for text in platform.texts()) == 1
 
 
 async def test_an_album_becomes_one_message(gateway, platform):

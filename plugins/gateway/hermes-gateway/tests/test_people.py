@@ -183,6 +183,34 @@ def test_the_limit_of_wrong_codes_holds_among_processes(tmp_path):
     assert outcomes.count("Denied") == 10
 
 
+def _ask(folder, first, results):
+    database = Database(folder)
+    settings = Settings()
+    pairing = Pairing(database, People(database, settings), settings)
+    given = 0
+    for user in range(first, first + 4):
+        with database.transaction() as connection:
+            given += "Your code is" in pairing.request(connection, stranger(f"s{user}"))
+    results.put(given)
+
+
+def test_the_limit_of_open_codes_holds_among_processes(tmp_path):
+    Database(tmp_path).close()
+    context = multiprocessing.get_context("spawn")
+    results = context.Queue()
+    processes = [context.Process(target=_ask, args=(tmp_path, first, results)) for first in (0, 10, 20)]
+    for process in processes:
+        process.start()
+    given = [results.get(timeout=30) for _ in processes]
+    for process in processes:
+        process.join()
+    assert sum(given) == 3
+    database = Database(tmp_path)
+    with database.reading() as connection:
+        assert connection.execute("SELECT COUNT(*) FROM pairing").fetchone()[0] == 3
+    database.close()
+
+
 def test_who_the_settings_name_is_not_revoked_by_a_command(rooms):
     people, _, _ = rooms(Access(owners=["o"]))
     with pytest.raises(BadRequest, match="settings"):

@@ -43,7 +43,6 @@ if TYPE_CHECKING:
         ToolSpec,
     )
 
-
 __all__ = ["Catalogue"]
 
 log = logging.getLogger(__name__)
@@ -54,7 +53,6 @@ SOURCE_LIMIT = 2.0
 
 BUILTIN = {"host": "hermes_host.builtin"}
 """The host's own contributions, through the same hooks as everybody's."""
-
 
 OWN_SERVICES = {
     "hermes_host.services:Auxiliary": "model_calls",
@@ -382,17 +380,21 @@ class Catalogue:
         """What a tool accepts; None, with a problem noted, when its declaration cannot be used."""
         key = (tool.plugin, tool.name)
         if key not in self._parameters:
-            from hermes_host.agent.schema import Parameters
-
-            try:
-                declared = tool.spec.parameters
-                loaded = self.target(tool, declared) if isinstance(declared, str) else dict(declared)
-                self._parameters[key] = Parameters(loaded)
-            except (HermesError, TypeError) as error:
-                if not isinstance(error, HermesError):
-                    tool.record.add_problem(f"tool {tool.name!r}", str(error))
-                self._parameters[key] = None
+            self._parameters[key] = self.read_parameters(tool)
         return self._parameters[key]
+
+    def read_parameters(self, tool: Contribution[ToolSpec]) -> Parameters | None:
+        """As `parameters`, for a tool that is in no registry: read anew."""
+        from hermes_host.agent.schema import Parameters
+
+        try:
+            declared = tool.spec.parameters
+            loaded = self.target(tool, declared) if isinstance(declared, str) else dict(declared)
+            return Parameters(loaded)
+        except (HermesError, TypeError) as error:
+            if not isinstance(error, HermesError):
+                tool.record.add_problem(f"tool {tool.name!r}", str(error))
+            return None
 
     # --------------------------------------------------------------------------------------------------- adding
 

@@ -140,6 +140,7 @@ class Host(Catalogue):
         terminal: str = "",
         behind: str = "",
         chat: Chat | None = None,
+        extra_tools: Sequence[ToolSpec] = (),
     ) -> Session:
         """Begin a conversation.
 
@@ -149,8 +150,12 @@ class Host(Catalogue):
         whether memories are read and told of it, only read, or left out; `max_turns` replaces `agent.max_turns`;
         `terminal` names a terminal backend; `behind` is the live session this one works for: its approver, questioner
         and consents count here, and interrupting or steering it reaches this one. `chat` is where it is held.
+
+        `extra_tools` are tools that this conversation has besides, and no other: each belongs to the plugin whose code
+        its target names. Raises `PluginError` for one that cannot be used or whose name is taken, and `NotFound`.
         """
         from hermes_host.agent.history import past
+        from hermes_host.toolsets import handed_down
 
         leader = self.session(behind) if behind else None
         if behind and leader is None:
@@ -162,7 +167,9 @@ class Host(Catalogue):
             self.terminal_backends.get(terminal)
         chosen, name = self.resolve_model(model, provider)
         await self.refresh_tools()
-        selected = self._select_tools(toolsets, source)
+        wanted, inherited = handed_down(self, leader.extra_tools if leader is not None else (), toolsets)
+        selected = self._select_tools(wanted, source)
+        extra = self._extra_tools(extra_tools, inherited)
         writer = self.sessions.create(
             source=source,
             model=f"{chosen.name}:{name}",
@@ -178,6 +185,7 @@ class Host(Catalogue):
             provider=chosen,
             model_name=name,
             tools=selected,
+            extra_tools=extra,
             approver=approver,
             questioner=questioner,
             yolo=yolo,
@@ -200,10 +208,13 @@ class Host(Catalogue):
         yolo: bool = False,
         memory: MemoryUse = "full",
         chat: Chat | None = None,
+        directory: str = "",
+        extra_tools: Sequence[ToolSpec] = (),
     ) -> Session:
         """Go on with a conversation, by id, unique prefix of an id, or title. Raises `NotFound`, `SessionError`.
 
-        Without `model` and `provider` it goes on with the model it used last, if that still exists.
+        Without `model` and `provider` it goes on with the model it used last, if that still exists; without `directory`
+        where it began. `extra_tools` as for `start`.
         """
         info = self.sessions.find(reference)
         chosen, name = (
@@ -211,6 +222,7 @@ class Host(Catalogue):
         )
         await self.refresh_tools()
         selected = self._select_tools(toolsets, info.source)
+        extra = self._extra_tools(extra_tools)
         writer = self.sessions.open(info.id)
         records = self.sessions.load(info.id)
         return await self._open(
@@ -219,11 +231,13 @@ class Host(Catalogue):
             provider=chosen,
             model_name=name,
             tools=selected,
+            extra_tools=extra,
             approver=approver,
             questioner=questioner,
             yolo=yolo,
             memory=memory,
             chat=chat,
+            directory=self.start_directory(directory) if directory else "",
         )
 
     def start_directory(self, directory: str = "") -> str:
@@ -243,6 +257,13 @@ class Host(Catalogue):
         from hermes_host.toolsets import select_tools
 
         return select_tools(self, toolsets, source)
+
+    def _extra_tools(
+        self, specs: Sequence[ToolSpec], inherited: Sequence[Contribution[ToolSpec]] = ()
+    ) -> Sequence[Contribution[ToolSpec]]:
+        from hermes_host.toolsets import contributed
+
+        return contributed(self, specs, self._program_record, inherited) if specs else inherited
 
     async def _open(self, writer: SessionWriter, records: Sequence[Any], **choices: Any) -> Session:
         from hermes_host.agent.session import Session

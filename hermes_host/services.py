@@ -7,20 +7,20 @@ The host offers `Conversations`, `Auxiliary` and `Credentials` itself, and the s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 
 from hermes_host.stream import MessageEnded, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from hermes_host.agent.session import Session
     from hermes_host.context import SessionContext
     from hermes_host.messages import Media, Message
     from hermes_host.protocols import Address, ApprovalCase, Assessment, Chat, Decision, ModelSettings
-    from hermes_host.specs import SlashCommandSpec
+    from hermes_host.specs import SlashCommandSpec, ToolSpec
 
 __all__ = [
     "NOTICES",
@@ -35,6 +35,8 @@ __all__ = [
     "ModelFacts",
     "Outbox",
     "PromptExpander",
+    "SessionToolServers",
+    "SessionTools",
     "SlashCommands",
     "SpeechToText",
     "Spending",
@@ -68,6 +70,7 @@ class Conversations(Protocol):
         terminal: str = "",
         behind: str = "",
         chat: Chat | None = None,
+        extra_tools: Sequence[ToolSpec] = (),
     ) -> Session:
         """Begin a conversation of a plugin's own; whoever begins it closes it. See `Host.start`.
 
@@ -75,7 +78,7 @@ class Conversations(Protocol):
         are read and told of it, only read, or left out; `max_turns` replaces `agent.max_turns`; `terminal` names a
         terminal backend. `behind` is the id of a live session for which this one works: whoever can be asked there is
         asked here, what is remembered for it counts here, and interrupting or steering it reaches this one. Without it
-        nobody can be asked. `chat` is where it is held and with whom.
+        nobody can be asked. `chat` is where it is held and with whom. `extra_tools` are tools that it alone has.
         """
         ...
 
@@ -140,6 +143,47 @@ class ApprovalPolicy(Protocol):
 
     async def decided(self, case: ApprovalCase, verdict: Literal["allow", "deny"], decision: Decision) -> None:
         """Told of every decision of the gate, in order, before the call runs; for the audit log."""
+        ...
+
+
+class SessionTools(Protocol):
+    """What servers bring to one conversation alone. Whoever opened it closes it, unless it was attached."""
+
+    @property
+    def specs(self) -> Sequence[ToolSpec]:
+        """Their tools, for `Host.start(extra_tools=)`."""
+        ...
+
+    @property
+    def left_out(self) -> Mapping[str, str]:
+        """The servers whose tools are not among them, by name, and why, as a sentence."""
+        ...
+
+    def attach(self, session: SessionContext) -> None:
+        """Give them to the conversation that was begun with their tools: calls work from now on, and the servers end
+        with it."""
+        ...
+
+    async def aclose(self) -> None:
+        """End the servers. May be called twice."""
+        ...
+
+
+class SessionToolServers(Protocol):
+    """Servers with tools that somebody hands over for one conversation, as an editor does."""
+
+    @property
+    def transports(self) -> frozenset[str]:
+        """How servers can be reached: of `stdio` (a program that is started), `http` and `sse`."""
+        ...
+
+    async def open(self, entries: Mapping[str, Mapping[str, Any]], *, directory: str = "") -> SessionTools:
+        """Learn what servers offer, starting those of which it is not known.
+
+        `entries` are as in an `mcpServers` block, by name: `command`, `args` and `env`, or `url` and `headers`, of
+        which nothing but what they say reaches a server. `directory` is where programs run. A server that cannot be
+        used costs only its own tools.
+        """
         ...
 
 

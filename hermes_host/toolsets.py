@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from hermes_host.errors import NotFound
-from hermes_host.registry import near_names
+from hermes_host.errors import NotFound, PluginError
+from hermes_host.registry import KINDS, Contribution, fault_of, near_names
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from hermes_host.host import Host
-    from hermes_host.registry import Contribution
+    from hermes_host.plugins import PluginRecord
     from hermes_host.specs import ToolSpec
 
 __all__ = ["EVERYTHING", "members", "select_tools", "toolset_of", "unavailable"]
@@ -82,3 +83,64 @@ def unavailable(host: Host, tool: Contribution[ToolSpec]) -> str:
     except Exception as error:  # noqa: BLE001 - the boundary to foreign code
         tool.record.add_problem(f"tool {tool.name!r}", f"its availability check failed: {error}")
         return f"its availability check failed: {error}"
+
+
+# ------------------------------------------------------------------------------- tools of one conversation alone
+
+
+def contributed(
+    host: Host,
+    specs: Sequence[ToolSpec],
+    program: Callable[[], PluginRecord],
+    inherited: Sequence[Contribution[ToolSpec]] = (),
+) -> list[Contribution[ToolSpec]]:
+    """The tools, each under the plugin whose code its target names, else under that of the embedding
+    `program`; those `inherited` too, and none that cannot be used on this machine.
+
+    Raises `PluginError` for a spec that cannot be used, and for a name that another tool has.
+    """
+    found = {tool.name: tool for tool in inherited}
+    for spec in specs:
+        fault = fault_of(spec, KINDS["tools"])
+        if fault:
+            raise PluginError(f"A tool for this conversation alone cannot be used: {fault}")
+        tool = Contribution("tools", spec, _owner(host, spec.target) or program())
+        other = found.get(tool.name) or (host.tools.get(tool.name) if tool.name in host.tools else None)
+        if other is not None:
+            raise PluginError(
+                f"The {tool.title} of plugin {tool.plugin!r} cannot be added to this conversation: there is one of "
+                f"that name, of plugin {other.plugin!r}.",
+                remedy="Give it another name.",
+            )
+        found[tool.name] = tool
+    return [tool for tool in found.values() if not unavailable(host, tool)]
+
+
+def handed_down(
+    host: Host, leaders: Sequence[Contribution[ToolSpec]], toolsets: Sequence[str] | None
+) -> tuple[Sequence[str] | None, Sequence[Contribution[ToolSpec]]]:
+    """Of `toolsets` those that the host knows, and the tools that the others mean of those only the leader has: what
+    works for a conversation gets its tools by the same names."""
+    if toolsets is None or not leaders:
+        return toolsets, ()
+    chosen = [tool for tool in leaders if {tool.name, toolset_of(tool)} & {*toolsets}]
+    own = {name for tool in chosen for name in (tool.name, toolset_of(tool))}
+    own -= {*host.tools.names(), *host.toolsets.names(), *map(toolset_of, host.tools)}
+    return [name for name in toolsets if name not in own], chosen
+
+
+def _owner(host: Host, target: str) -> PluginRecord | None:
+    """The plugin that lies nearest to the code, in the same package at least."""
+    module = target.partition(":")[0].split(".")
+    loaded = (record for record in host.plugins.records if record.state == "loaded")
+    shared, owner = max(
+        ((_shared(record.module.split("."), module), record) for record in loaded),
+        key=lambda pair: pair[0],
+        default=(0, None),
+    )
+    return owner if shared else None
+
+
+def _shared(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many names two paths have in common at their beginning."""
+    return len(list(takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))))

@@ -77,6 +77,8 @@ class Session:
         terminal: str = "",
         behind: Session | None = None,
         chat: Chat | None = None,
+        extra_tools: Sequence[Contribution[ToolSpec]] = (),
+        directory: str = "",
     ) -> None:
         self.host = host
         self._writer = writer
@@ -88,7 +90,7 @@ class Session:
         self.usage: Usage = writer.info.usage
         self.context = SessionContext(
             writer.info.id,
-            directory=writer.info.directory or os.getcwd(),
+            directory=directory or writer.info.directory or os.getcwd(),
             source=writer.info.source,
             record_state=self._record_state,
             recorded_state=recorded_state(records),
@@ -123,9 +125,12 @@ class Session:
             leader=leader,
             policy=lambda: host.services.find(ApprovalPolicy),
         )
+        self.extra_tools = extra_tools
+        """Those of its tools that no other conversation has."""
         self.toolbox = Toolbox(
             host,
             tools,
+            extra=extra_tools,
             session=self.context,
             gate=self.gate,
             questioner=questioner,

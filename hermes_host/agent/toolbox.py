@@ -22,6 +22,7 @@ from hermes_host.visible import one_line
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    from hermes_host.agent.schema import Parameters
     from hermes_host.host import Host
     from hermes_host.specs import ToolSpec
 
@@ -43,12 +44,15 @@ class Toolbox:
         *,
         session: SessionContext,
         gate: ApprovalGate,
+        extra: Sequence[Contribution[ToolSpec]] = (),
         questioner: Questioner | None = None,
         started: Callable[[str], None] = lambda call_id: None,
     ) -> None:
-        """`started` is called before a call acts, with its id."""
+        """`extra` are tools that only this session has; `started` is called before a call acts, with its id."""
         self._host = host
-        self._tools = {tool.name: tool for tool in tools}
+        self._tools = {tool.name: tool for tool in (*tools, *extra)}
+        # The host keeps what it read of a tool by its name; another session may have another tool of that name.
+        self._extra: dict[str, Parameters | None] = {tool.name: host.read_parameters(tool) for tool in extra}
         self._session = session
         self._gate = gate
         self._middleware: Sequence[ToolMiddleware] = ()
@@ -74,7 +78,7 @@ class Toolbox:
         if self._definitions is None:
             found = []
             for name in sorted(self._tools):
-                parameters = self._host.parameters(self._tools[name])
+                parameters = self._parameters(self._tools[name])
                 if parameters is not None:
                     spec = self._tools[name].spec
                     found.append(ToolDefinition(name=spec.name, summary=spec.summary, parameters=parameters.schema))
@@ -119,7 +123,7 @@ class Toolbox:
 
     async def _run(self, call: ToolCall, turn_id: str, deadline: float | None) -> ToolOutput:
         tool = self._find(call)
-        parameters = self._host.parameters(tool)
+        parameters = self._parameters(tool)
         if parameters is None:
             raise ToolError(f"The tool {call.name!r} is broken.", remedy="Use another one.")
         if call.arguments is None:
@@ -144,6 +148,9 @@ class Toolbox:
             return await self._execute(tool, checked, context)
 
         return await chain_tool(self._middleware, context, execute)(call)
+
+    def _parameters(self, tool: Contribution[ToolSpec]) -> Parameters | None:
+        return self._extra[tool.name] if tool.name in self._extra else self._host.parameters(tool)
 
     def _reaches_network(self, name: str) -> bool:
         tool = self._tools.get(name)

@@ -20,6 +20,7 @@ __all__ = [
     "ApprovalRequest",
     "Approver",
     "Assessment",
+    "ChangingToolSource",
     "Decision",
     "Question",
     "Questioner",
@@ -61,6 +62,16 @@ class ToolSource(Protocol):
 
         Specs are like those of `hermes_tools`; a handler finds out by `ToolContext.tool` which of them was called.
         """
+        ...
+
+
+@runtime_checkable
+class ChangingToolSource(ToolSource, Protocol):
+    """A source that says when what it offers becomes another."""
+
+    async def changed(self) -> None:
+        """Wait until `tools` gives something else than when this was called. Whoever waits is cancelled when that does
+        not matter any more; several may wait at once."""
         ...
 
 

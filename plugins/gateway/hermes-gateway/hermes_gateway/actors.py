@@ -193,7 +193,8 @@ class Actor:
         rights = rights_of(place.shared, platform, place.shared.standing(update).role, None)
         old = place.conversations.begin_anew(self.key)
         place.opened.end(self.key, old, rights.memory)
-        if settings.session_reset.notify and platform not in settings.session_reset.notify_exclude_platforms:
+        quiet = platform in settings.session_reset.notify_exclude_platforms or place.shared.external(platform)
+        if settings.session_reset.notify and not quiet:
             await place.shared.deliveries.say(
                 row.address,
                 f"◐ A new conversation: {reason}. `/resume {old}` goes on with the last one.",

@@ -240,7 +240,7 @@ class Turns:
             running.claim, session.id, running.standing.person
         ):
             raise BadRequest("This turn is being worked on elsewhere.")
-        if notices and running.to is not None:
+        if notices and running.to is not None and not self._shared.external(running.to.platform):
             await self._shared.deliveries.say(
                 running.to,
                 "\n".join(notices),
@@ -251,8 +251,9 @@ class Turns:
         return session, message
 
     async def _hint(self, hints: Sequence[str], running: Running, row: ConversationRow) -> None:
-        for hint in hints if running.to is not None else ():
-            assert running.to is not None
+        if running.to is None or self._shared.external(running.to.platform):
+            return
+        for hint in hints:
             # The outbox takes a key once, for as long as it remembers it.
             await self._shared.deliveries.say(
                 running.to, hint, key=f"hint:{row.key}:{hint[:20]}", source="gateway", silent=True

@@ -29,8 +29,11 @@ def described(command, context):
     if hasattr(command, "_target"):  # a plugin's subcommand, imported when it runs
         from hermes_host.plugins import import_foreign
         command = import_foreign(command._target)
-    options = {}
+    options, least, most = {}, 0, 0
     for param in command.get_params(context):
+        if isinstance(param, click.Argument):
+            least += param.required
+            most = -1 if param.nargs == -1 or most == -1 else most + param.nargs
         if isinstance(param, click.Option):
             values = 0 if param.is_flag or param.count else param.nargs
             options |= dict.fromkeys([*param.opts, *param.secondary_opts], values)
@@ -40,7 +43,7 @@ def described(command, context):
             child = command.get_command(context, name)
             with click.Context(child, info_name=name, parent=context) as inner:
                 children[name] = described(child, inner)
-    return {"options": options, "children": children}
+    return {"options": options, "children": children, "arguments": [least, most]}
 
 with click.Context(hermes, info_name="hermes", obj=Application()) as context:
     json.dump({"commands": described(hermes, context),
@@ -52,7 +55,8 @@ _VARIABLE = re.compile(r"\b(?:HERMES|TELEGRAM|EMAIL|API_SERVER|WEBHOOK|GATEWAY|S
 _OF_PLATFORMS = ("ALLOWED_USERS", "ALLOW_ALL_USERS")
 _HERMES = re.compile(
     r"(?:^|[|;&(]|[a-z]=\S+|\$|sudo|run|   )\s*hermes(?=$|[ \t])"  # begins a line, follows a pipe, stands in a column
-    r"(.*?)(?=$| # |   |[|;&>`<)]|\$\()",
+    r"""((?:'[^'\n]*'|"[^"\n]*"|[^'"\n])*?)"""
+    r"(?=$| # |  |[|;&>`<)]|\d>|\$\()",
     re.MULTILINE,
 )
 _PLACEHOLDER = re.compile(r"[A-Z][A-Z0-9_:|-]*|.*[…<>{}*].*|\.\.\.")
@@ -114,6 +118,7 @@ def test_every_setting_named_by_a_variable_with_two_underscores_exists(installat
             "```\nhermes chat -q 'call it {\"a\": 1}' \\\n    --yolo\n```",
             [["chat", "-q", 'call it {"a": 1}', "--yolo"]],
         ),
+        ("    hermes approvals test 'a; b' 2>&1  whatever", [["approvals", "test", "a; b"]]),
         ("hermes is a program, and `hermes-acp` another.", []),
     ],
 )
@@ -130,6 +135,8 @@ def test_commands_are_found_in_a_page(text, found):
         ("COMMAND --help", ""),
         ("gateway begin", "no command 'begin'"),
         ("gateway start --soon", "no option '--soon'"),
+        ("pairing approve 7KQ2MXWF --owner", "1 arguments, where 2 are taken"),
+        ("gateway start now", "1 arguments, where 0 are taken"),
     ],
 )
 def test_what_is_wrong_with_a_command_is_said(line, problem, installation):
@@ -138,14 +145,14 @@ def test_what_is_wrong_with_a_command_is_said(line, problem, installation):
 
 def commands_of(text: str) -> list[list[str]]:
     """The words after `hermes` of every command in code: blocks, indented blocks and spans."""
-    joined = (re.sub(r"\\\n\s*", " ", code) for code in _code(text))
+    joined = (re.sub(r"[ \t]*\\\n\s*", " ", code) for code in _code(text))
     found = [_words(match.group(1)) for code in joined for match in _HERMES.finditer(code)]
     return [words for words in found if words]
 
 
 def problem_of(words: list[str], node: dict[str, Any]) -> str:
     """What does not exist of a command line; empty when all does."""
-    root = node
+    root, arguments = node, 0
     left = iter(words)
     for word in left:
         if word == "--":
@@ -164,6 +171,12 @@ def problem_of(words: list[str], node: dict[str, Any]) -> str:
                 break
             else:
                 return f"no command {word!r}"
+        else:
+            arguments += 1
+    least, most = node["arguments"]
+    if not node["children"] and arguments and (arguments < least or arguments > most >= 0):
+        # Without any it is only named, not shown.
+        return f"{arguments} arguments, where {least if arguments < least else most} are taken"
     return ""
 
 

@@ -29,9 +29,11 @@ __all__ = ["Showing"]
 log = logging.getLogger(__name__)
 
 _TYPING_SECONDS = 4.0
+_QUICK_SECONDS = 0.2
 _FIRST_SECONDS = 0.4
 _END_SECONDS = 10.0
-"""How long a turn must last to be shown at all; how long what is being sent then may take."""
+"""How long a turn must last until somebody is typing, and until it is shown; how long what is being sent at its end may
+take."""
 
 _LINES = 12
 _LONGEST_PAUSE = 30.0
@@ -49,8 +51,10 @@ class Showing:
         *,
         reply_to: str = "",
         sent: Callable[[Receipt], None] = lambda receipt: None,
+        receipt: Receipt | None = None,
     ) -> None:
-        """`sent` is told of the message that shows the turn, so that it is known after a crash too."""
+        """`sent` is told of the message that shows the turn, so that it is known after a crash too; `receipt` is that
+        message, where an earlier process sent one."""
         self._sent = sent
         self._adapter = adapter
         self._to = to
@@ -66,11 +70,12 @@ class Showing:
         self._text = ""
         self._lines: list[tuple[str, str, int]] = []
         self._shown = ""
-        self._receipt: Receipt | None = None
+        self._receipt = receipt
         self._edited = 0.0
         self._pause = 0.0
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._typing: asyncio.Task[None] | None = None
         self._last_tool = ""
         self._ended = False
 
@@ -96,6 +101,8 @@ class Showing:
         if task is not None:
             self._ended = True
             self._changed.set()
+            if self._typing is not None:
+                self._typing.cancel()  # the answer waits for no sign that it is coming
             # What is being sent now must be known: the answer takes its place.
             _, late = await asyncio.wait({task}, timeout=_END_SECONDS)
             if late:
@@ -136,20 +143,22 @@ class Showing:
     # -------------------------------------------------------------------------------------------------- sending
 
     async def _work(self) -> None:
-        typed = 0.0
         begun = time.monotonic()
+        typed = begun - _TYPING_SECONDS + _QUICK_SECONDS
         while not self._ended:
+            # Before anything is looked at: what changes while something is sent must be seen afterwards.
+            self._changed.clear()
             now = time.monotonic()
             if self._types and now - typed >= _TYPING_SECONDS:
                 typed = now
-                await self._type()
+                if self._typing is None or self._typing.done():
+                    self._typing = asyncio.create_task(self._type(), name="gateway-typing")
             due = max(self._edited + max(self._interval, self._pause), begun + _FIRST_SECONDS)
             if self._now() != self._shown and now >= due:
                 await self._update()
             waiting = [typed + _TYPING_SECONDS - now] if self._types else []
             if self._now() != self._shown:
                 waiting.append(due - now)
-            self._changed.clear()
             try:
                 async with asyncio.timeout(max(0.01, min(waiting)) if waiting else None):
                     await self._changed.wait()

@@ -40,6 +40,7 @@ def adapter_spec(*, deduplicates: bool = True) -> AdapterSpec:
         target=f"{__name__}:connect",
         configured=f"{__name__}:missing",
         environment="TESTING",
+        addresses=r"[a-z]\d+",
         features=frozenset(
             {"edit", "delete", "typing", "threads", "buttons", "media_in", "media_out", "voice", "commands"}
             | ({"deduplicate"} if deduplicates else set())

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hermes_host.host import Host
+    from hermes_host.protocols import CheckResult
 
 __all__ = ["gateway"]
 
@@ -112,10 +113,14 @@ def status(host: Host, as_json: bool) -> None:
 
     found = process.snapshot(host.home)
     service = units.find(host.home)
+    access = _access(host)
     if as_json:
-        print_json({**found, "service": service.name if service else ""})
+        print_json({**found, "service": service.name if service else "", "access": access})
     else:
         _print_status(found, service.name if service else "")
+        for item in access:
+            if item.status != "ok":
+                click.echo(f"! {item.name}: {item.detail}. {item.remedy}")
     if not found["running"]:
         sys.exit(1)
 
@@ -182,6 +187,15 @@ def setup(host: Host, platform: str) -> None:
     from hermes_gateway.setup import set_up
 
     set_up(host, platform)
+
+
+def _access(host: Host) -> list[CheckResult]:
+    """Who may talk on the platforms that are set up, and what was laid aside."""
+    from hermes_gateway.access_check import findings
+
+    context = host.context("gateway")
+    adapters = [item for item in host.registry("adapters") if "external" not in item.spec.features]
+    return list(findings(host, [item.name for item in adapters if not context.lacking(item)]))
 
 
 def _say_ready(found: dict[str, Any]) -> None:

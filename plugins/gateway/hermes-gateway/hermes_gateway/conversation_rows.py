@@ -72,6 +72,7 @@ class ConversationRows:
                     "INSERT INTO conversations (key, address, session, began, used, data) VALUES (?, ?, '', ?, ?, ?)",
                     (key, str(update.address), now, now, msgspec.json.encode(details)),
                 )
+                _note_place(connection, update, now)
             elif row.address != update.address:
                 connection.execute("UPDATE conversations SET address = ? WHERE key = ?", (str(update.address), key))
             found = _row(connection, key)
@@ -171,4 +172,14 @@ def _row(connection: sqlite3.Connection, key: str) -> ConversationRow | None:
         began=row["began"],
         used=row["used"],
         details=msgspec.json.decode(row["data"], type=Details),
+    )
+
+
+def _note_place(connection: sqlite3.Connection, update: Inbound, now: float) -> None:
+    """Keep a chat somebody writes from, so that it is found by name; what an adapter says of it counts more."""
+    name = update.chat_name or (update.sender.name if update.kind == "direct" else "") or update.address.chat
+    connection.execute(
+        "INSERT INTO places (address, platform, name, kind, seen) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (address) DO UPDATE SET seen = excluded.seen",
+        (str(update.address), update.address.platform, name[:200], update.kind, now),
     )

@@ -13,10 +13,12 @@ import msgspec
 from hermes_gateway.keeping import Keeping
 from hermes_gateway.outbox import Rows, Waiting
 from hermes_gateway.presenting import Showing
+from hermes_gateway.quiet import end_of_quiet
 from hermes_gateway.waking import Waker
 from hermes_host.errors import (
     AuthFailed,
     BadRequest,
+    ConfigError,
     ConnectionLost,
     DeliveryRefused,
     DeliveryUncertain,
@@ -99,7 +101,15 @@ class Deliveries:
             turn=turn,
             silent=silent,
             subject=subject,
+            due=0.0 if turn is not None or source == "gateway" else self._quiet_until(),
         )
+
+    def _quiet_until(self) -> float:
+        try:
+            return end_of_quiet(self._settings.gateway.quiet_hours, time.time())
+        except ConfigError as error:
+            log.warning("%s", error)
+            return 0.0
 
     def wake(self) -> None:
         """Say that something was put in."""
@@ -123,7 +133,7 @@ class Deliveries:
                     "UPDATE turns SET shown = ? WHERE id = ?", (msgspec.json.encode(receipt).decode(), turn)
                 )
 
-        return Showing(adapter, features, to, self._settings, reply_to=reply_to, sent=sent)
+        return Showing(adapter, features, to, self._settings, reply_to=reply_to, sent=sent, receipt=self.shown(turn))
 
     def shown(self, turn: int) -> Receipt | None:
         """The message that showed a turn of a process that is gone: its answer takes the place of that."""

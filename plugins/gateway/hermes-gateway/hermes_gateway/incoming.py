@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hermes_gateway.admission import Admitted
     from hermes_gateway.people import Standing
     from hermes_gateway.shared import Shared
-    from hermes_host.protocols import Inbound
+    from hermes_host.protocols import Address, Inbound
 
 __all__ = ["Incoming", "read"]
 
@@ -48,6 +48,8 @@ async def read(shared: Shared, items: Sequence[Admitted], standing: Standing, tu
         if parts and written:
             parts.append(Text(text="\n\n"))
         parts += written
+    if mirrored := _mirrored(shared, first.address):
+        parts.insert(0, _attached(f"[Sent into this chat from elsewhere meanwhile:\n{mirrored}]\n\n"))
     outside = outside or attachments.read_file
     whose: Provenance = "external" if outside else "owner" if standing.role == "owner" else "member"
     message = Message(
@@ -83,6 +85,15 @@ def speaker(update: Inbound) -> str:
     """The name of who wrote, so that it cannot be taken for anything else."""
     name = one_line(update.sender.name or update.sender.id, 40)
     return name.translate(str.maketrans("[]:", "()·")) or "somebody"
+
+
+def _mirrored(shared: Shared, address: Address) -> str:
+    """What was sent into a chat by another conversation or a program since its last message, once."""
+    with shared.database.transaction(forced=False) as connection:
+        rows = connection.execute("SELECT text FROM mirrored WHERE address = ? ORDER BY id", (str(address),)).fetchall()
+        if rows:
+            connection.execute("DELETE FROM mirrored WHERE address = ?", (str(address),))
+    return "\n\n".join(str(row["text"])[:2000] for row in rows[-10:])
 
 
 def _quotes_others(shared: Shared, update: Inbound) -> bool:

@@ -71,8 +71,12 @@ class Rows:
         turn: int | None = None,
         silent: bool = False,
         subject: str = "",
+        due: float = 0.0,
     ) -> Sequence[int]:
-        """Put a message of any length in; gives the ids of its rows. The same key again changes nothing."""
+        """Put a message of any length in; gives the ids of its rows. The same key again changes nothing.
+
+        It is sent at `due` (seconds since the epoch), or at once.
+        """
         known = connection.execute("SELECT id FROM outbox WHERE key = ? ORDER BY part", (key,)).fetchall()
         if known:
             return [row["id"] for row in known]
@@ -94,7 +98,7 @@ class Rows:
             cursor = connection.execute(
                 "INSERT INTO outbox (key, part, place, address, body, edits, state, due, created, source, turn)"
                 " VALUES (?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?, ?)",
-                (key, part, place, str(to), body, edits, now, now, source, turn),
+                (key, part, place, str(to), body, edits, max(now, due), now, source, turn),
             )
             ids.append(int(cursor.lastrowid or 0))
         return ids

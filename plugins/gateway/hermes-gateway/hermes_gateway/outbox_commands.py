@@ -21,7 +21,7 @@ __all__ = ["chats", "outbox", "send"]
 
 @click.group(
     invoke_without_command=True,
-    epilog="\b\nExamples:\n  hermes gateway outbox\n  hermes gateway outbox retry 12\n  hermes gateway outbox drop --all",
+    epilog="\b\nExamples:\n  hermes gateway outbox retry 12\n  hermes gateway outbox drop --all",
 )
 @click.pass_context
 def outbox(ctx: click.Context) -> None:

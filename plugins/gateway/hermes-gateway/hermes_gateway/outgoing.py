@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Collected", "collect", "may_leave"]
 
 _TAG = re.compile(
-    r"""^[ \t]*(?P<quote>[`"']?)MEDIA:\s*(?P<line>(?:~|/)[^\n`"']*?\S)(?P=quote)[ \t]*$   # alone on its line: with blanks
+    r"""^[ \t]*(?P<quote>[`"']?)MEDIA:\s*(?P<line>(?:~|/)[^\n`"']*?\S)(?P=quote)[ \t]*$  # alone: with blanks
     |[`"']?MEDIA:\s*(?P<word>(?:~|/)[^\s`"')\]]+)[`"']?""",
     re.MULTILINE | re.VERBOSE,
 )

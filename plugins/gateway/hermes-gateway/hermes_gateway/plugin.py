@@ -21,6 +21,7 @@ def hermes_plugin_info() -> PluginInfo:
             SectionSpec(name="session_reset", target="hermes_gateway.settings:ResetSection"),
             SectionSpec(name="display", target="hermes_gateway.settings:DisplaySection"),
             SectionSpec(name="streaming", target="hermes_gateway.settings:StreamingSection"),
+            SectionSpec(name="quick_commands", target="hermes_gateway.settings:QuickCommands"),
         ),
     )
 

@@ -11,6 +11,8 @@ from hermes_gateway.database import Database
 from hermes_gateway.directory import Directory
 from hermes_gateway.keeping import Keeping
 from hermes_gateway.outbox import Rows
+from hermes_gateway.quiet import end_of_quiet
+from hermes_gateway.settings import GatewaySettings
 from hermes_gateway.waking import Waker
 from hermes_host.errors import NotFound
 
@@ -42,6 +44,7 @@ class Sending:
         self._database = Database(context.home)
         self._keeping = Keeping(context.home)
         self._waker = Waker(context.home)
+        self._settings = context.section(GatewaySettings, "gateway")
         self.rows = Rows(self._database)
         self.directory = Directory(self._database, self._spec, self._registry.names())
 
@@ -69,6 +72,7 @@ class Sending:
                 adapter=None,
                 media=kept,
                 source=source,
+                due=end_of_quiet(self._settings.quiet_hours, time.time()),
             )
         self._waker.wake()
         return ids
@@ -84,6 +88,8 @@ class Sending:
 
     def mirror(self, to: Address, text: str) -> None:
         """Have the conversation there told of what was sent into it, with its next message."""
+        if not self._settings.mirror:
+            return
         with self._database.transaction() as connection:
             connection.execute(
                 "INSERT INTO mirrored (address, text, time) VALUES (?, ?, ?)", (str(to), text, time.time())

@@ -23,6 +23,7 @@ import msgspec
 from hermes_gateway.conversations import Conversations
 from hermes_gateway.database import Database
 from hermes_gateway.deliveries import Deliveries
+from hermes_gateway.lane import menu
 from hermes_gateway.ownership import Ownership, hold_account
 from hermes_gateway.parts import WebServer
 from hermes_gateway.server_settings import ServerSettings
@@ -151,10 +152,23 @@ class Service:
     def _runs(self, name: str, adapter: Adapter) -> Callable[[Callable[[], None]], Awaitable[None]]:
         async def run(started: Callable[[], None]) -> None:
             health = self.health[name]
-            inbox = _WatchedInbox(self.conversations.inbox(name), health, self._write_state, self._hold(name))
-            await adapter.run(inbox)
+
+            def greet() -> None:
+                self._context.spawn(self._show_commands(name, adapter), name=f"commands of {name}")
+
+            inner = self.conversations.inbox(name)
+            await adapter.run(_WatchedInbox(inner, health, self._write_state, self._hold(name), greet))
 
         return run
+
+    async def _show_commands(self, name: str, adapter: Adapter) -> None:
+        """Give a platform its menu; without one, commands are written all the same."""
+        spec = self.spec(name)
+        if spec is not None and "commands" in spec.features:
+            try:
+                await adapter.show_commands(menu(self._host))
+            except HermesError as error:
+                log.warning("%s shows no commands: %s", name, error)
 
     def _hold(self, platform: str) -> Callable[[str], None]:
         def hold(account: str) -> None:
@@ -257,8 +271,15 @@ class Service:
 class _WatchedInbox:
     """The inbox of an adapter, which also tells how the adapter fares."""
 
-    def __init__(self, inner: Inbox, health: Health, changed: Callable[[], None], hold: Callable[[str], None]) -> None:
-        self._inner, self._health, self._changed, self._hold = inner, health, changed, hold
+    def __init__(
+        self,
+        inner: Inbox,
+        health: Health,
+        changed: Callable[[], None],
+        hold: Callable[[str], None],
+        greet: Callable[[], None],
+    ) -> None:
+        self._inner, self._health, self._changed, self._hold, self._greet = inner, health, changed, hold, greet
 
     async def put(self, *updates: Inbound) -> None:
         self._health.heard = time.time()
@@ -268,6 +289,7 @@ class _WatchedInbox:
         if account:
             self._hold(account)
         self._inner.connected(account, name=name)
+        self._greet()
         self._health.become("running", name or account)
         self._health.heard = time.time()
         self._changed()

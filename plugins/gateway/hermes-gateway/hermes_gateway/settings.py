@@ -90,7 +90,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     queue_limit: Annotated[int, Meta(description="Messages that may wait in one conversation.", ge=1)] = 20
     text_pause: Annotated[float, Meta(description="Seconds to wait for more text before answering.", ge=0)] = 0.6
     media_pause: Annotated[float, Meta(description="Seconds to wait for the rest of an album.", ge=0)] = 0.8
-    parallel_turns: Annotated[int, Meta(description="Turns that may run at the same time.", ge=1)] = 16
+    parallel_turns: Annotated[int, Meta(description="Turns that may run at the same time.", ge=1)] = 100
     background_turns: Annotated[int, Meta(description="Background tasks of one chat.", ge=1)] = 3
     turn_seconds: Annotated[float, Meta(description="The time limit of a turn; 0: that of the agent.", ge=0)] = 0.0
     quiet_seconds: Annotated[float, Meta(description="After so long without a sign, /status says so.", gt=0)] = 120.0
@@ -108,6 +108,9 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     media_folders: Annotated[
         list[str], Meta(description="Folders whose files may be sent, besides where conversations work and the cache.")
     ] = []
+    quiet_hours: Annotated[
+        str, Meta(description="When messages nobody asked for wait, such as `22:00-07:00`; answers come at any time.")
+    ] = ""
     mirror: Annotated[bool, Meta(description="Tell a chat's conversation what another one sent into it.")] = True
 
 
@@ -166,7 +169,7 @@ class DisplaySection(msgspec.Struct, frozen=True, kw_only=True):
 class StreamingSection(msgspec.Struct, frozen=True, kw_only=True):
     """Showing an answer while it is written."""
 
-    enabled: Annotated[bool, Meta(description="Show it where the platform can edit messages.")] = False
+    enabled: Annotated[bool, Meta(description="Show it where the platform can edit messages.")] = True
     transport: Annotated[Literal["edit", "off"], Meta(description="How.")] = "edit"
     edit_interval: Annotated[
         float, Meta(description="Seconds between two edits; never less than the platform allows.", gt=0)

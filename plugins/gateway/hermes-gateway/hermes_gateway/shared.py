@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from hermes_gateway.directory import Directory
 from hermes_gateway.people import People, Standing
 
 if TYPE_CHECKING:
@@ -54,6 +55,11 @@ class Shared:
         if self.external(platform):
             return Standing("guest", f"{platform}:{update.sender.id}")
         return self.people.of(update)
+
+    @property
+    def directory(self) -> Directory:
+        """Chats by name."""
+        return Directory(self.database, self.adapters.spec, self.host.registry("adapters").names())
 
     def has(self, platform: str, feature: str) -> bool:
         """Whether the platform can do it."""

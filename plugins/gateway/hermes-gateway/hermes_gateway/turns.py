@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from hermes_gateway.answers import complete, taken_apart
 from hermes_gateway.approving import Starter
 from hermes_gateway.incoming import read
 from hermes_gateway.recovery import look, resumption
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from hermes_host.events import Event
     from hermes_host.protocols import Receipt
 
-__all__ = ["Running", "Turns", "destination"]
+__all__ = ["Running", "Turns"]
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +101,7 @@ class Turns:
             claim=claim,
             items=items,
             standing=self._shared.standing(first),
-            to=destination(first.deliver_to, row.address),
+            to=self._destination(first.deliver_to, row.address),
         )
         self.running[row.key] = running
         self.count += 1
@@ -130,6 +131,8 @@ class Turns:
                 running.phase = "ending"
                 text = outcome_text(finished)
                 running.outcome = finished.outcome
+                answer = await complete(self._shared, session, text, [item.update for item in running.items])
+                text, running.media = answer.text, [*running.media, *answer.media]
         except asyncio.CancelledError:
             if not running.why:
                 raise
@@ -186,6 +189,19 @@ class Turns:
             self._shared.deliveries.wake()
         else:
             log.warning("turn %d was taken over; its answer is not sent from here", claim.id)
+
+    def _destination(self, deliver_to: str, address: Address) -> Address | None:
+        """Where an answer goes. One that is wanted at a place there is not goes to where the message came from: where
+        nobody writes that cannot be delivered, and stands in the outbox for the owner to see."""
+        if not deliver_to:
+            return address
+        if deliver_to == "none":
+            return None
+        try:
+            return self._shared.directory.resolve(deliver_to)
+        except HermesError as error:
+            log.error("an answer is wanted at %r, which is not known: %s", deliver_to, error)
+            return address
 
     def _address(self, claim: Claim) -> Address | None:
         row = self._conversations.get(claim.conversation)
@@ -370,12 +386,14 @@ class Turns:
             claim=claim,
             items=items,
             standing=self._shared.standing(first),
-            to=destination(first.deliver_to, row.address),
+            to=self._destination(first.deliver_to, row.address),
         )
         found = look(self._shared.host, claim, items)
         if found.state == "over":
             running.steered = list(found.unread)
-            await self._end(running, _recovered_text(found), self._shared.deliveries.shown(claim.id))
+            answer = taken_apart(self._shared, _recovered_text(found), _directory(self._shared, claim.session))
+            running.media = list(answer.media)
+            await self._end(running, answer.text, self._shared.deliveries.shown(claim.id))
             return None
         if not running.standing.role:
             await self._end(running, "")
@@ -404,15 +422,12 @@ class Turns:
         self._shared.deliveries.wake()
 
 
-def destination(deliver_to: str, address: Address) -> Address | None:
-    """Where an answer goes."""
-    if not deliver_to:
-        return address
+def _directory(shared: Shared, session_id: str) -> str:
+    """Where a session worked, if that is known."""
     try:
-        return None if deliver_to == "none" else Address.parse(deliver_to)
-    except BadRequest as error:
-        log.error("an answer is wanted where it cannot go, so it goes to where the message came from: %s", error)
-        return address
+        return shared.host.sessions.find(session_id).directory
+    except HermesError:
+        return ""
 
 
 def _recovered_text(found: Found) -> str:

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,7 @@ class GatewayProcess:
         plugin: str = "hermes_host.testing.platform_plugin",
         source: Path | None = None,
         program: Sequence[str] = ("-c", RUN),
+        environ: Mapping[str, str] | None = None,
     ) -> None:
         """`plugin` is the module that brings the adapter `testing`; `source` a file to be importable under its name.
 
@@ -71,6 +72,7 @@ class GatewayProcess:
             "HERMES_HOME": str(home),
             "PYTHONPATH": str(site),
             "TESTING_PLATFORM_PORT": str(platform.port),
+            **(environ or {}),
         }
         given = settings or {}
         gateway = {

@@ -10,7 +10,7 @@ from hermes_host.errors import HermesError, ToolError
 from hermes_host.protocols import Assessment, ToolOutput
 from hermes_host.visible import one_line
 from hermes_mcp.offers import objection
-from hermes_mcp.servers import Servers
+from hermes_mcp.session_servers import servers_of
 
 if TYPE_CHECKING:
     from hermes_host.context import ToolContext
@@ -24,7 +24,7 @@ _LISTED = 300
 
 async def assess(arguments: dict[str, Any], call: ToolContext) -> Assessment:
     """Ask for everything but reading; ask anew where the server changed what it says about a tool."""
-    servers = await call.plugin.services.get(Servers)
+    servers = await servers_of(call)
     server, kind, name = servers.route(call.tool)
     if kind == "resources":
         return Assessment(verdict="allow")
@@ -51,7 +51,7 @@ async def assess(arguments: dict[str, Any], call: ToolContext) -> Assessment:
 
 async def call(arguments: dict[str, Any], call: ToolContext) -> ToolOutput:
     """Make the call."""
-    servers = await call.plugin.services.get(Servers)
+    servers = await servers_of(call)
     server, kind, name = servers.route(call.tool)
     if kind == "resources":
         return await _resources(server, name, arguments, call)

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import msgspec
 
 from hermes_host.cli.application import pass_host, run_async
 from hermes_host.cli.listing import ago, json_option, print_json, print_table
 from hermes_host.errors import ConfigError, NotFound
 from hermes_host.visible import one_line
-from hermes_mcp.importing import PROGRAMS, entry_problem, known_files, read_servers, without_literals
+from hermes_mcp.configuring import add_server
+from hermes_mcp.importing import PROGRAMS, entry_problem, known_files, read_servers
+from hermes_mcp.logfile import LogFile
 from hermes_mcp.offers import described, objection
-from hermes_mcp.settings import ServerSettings
 
 if TYPE_CHECKING:
     from hermes_host.host import Host
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["mcp"]
 
 _PLUGIN = "mcp"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,47}")
 
 
 @click.group()
@@ -78,7 +77,7 @@ def add(
         entry["env"] = dict(_pair(text, "=") for text in env)
     if headers:
         entry["headers"] = dict(_pair(text, ":") for text in headers)
-    _write(host, name, entry, force=force)
+    add_server(host, name, entry, replace=force)
     if no_test or auth:
         hint = f"Now sign in: hermes mcp auth {name}" if auth else f"Try it: hermes mcp test {name}"
         print_json({"added": name}) if as_json else click.echo(f"Added {name}. {hint}")
@@ -183,7 +182,12 @@ def logs(host: Host, name: str, number: int) -> None:
     """Show what a server wrote to its standard error and logged."""
 
     async def work() -> list[str]:
-        return (await _servers(host)).get(name).log.tail(number)
+        servers = await _servers(host)
+        if name in servers:
+            return servers.get(name).log.tail(number)
+        # One that was handed over for a conversation, or removed.
+        lines = LogFile(Path(servers.log_path(name)), host.secrets.redact).tail(number)
+        return lines or servers.get(name).log.tail(number)
 
     for line in run_async(host, work) or ["It wrote nothing so far."]:
         click.echo(line)
@@ -241,8 +245,8 @@ def import_servers(
             problem = "there is one of that name already; --force replaces it"
         if not problem and not dry_run:
             try:
-                _write(host, plain, entry, force=True)
-            except (ConfigError, click.UsageError) as error:
+                add_server(host, plain, entry, replace=True)
+            except ConfigError as error:
                 problem = str(error)
         outcome.append({"name": plain, "outcome": f"left out: {problem}" if problem else "imported"})
     if as_json:
@@ -257,25 +261,6 @@ def _has_servers(path: Path) -> bool:
         return bool(read_servers(path))
     except ConfigError:
         return False
-
-
-def _write(host: Host, name: str, entry: dict[str, Any], *, force: bool) -> None:
-    if not _NAME.fullmatch(name):
-        raise click.UsageError(f"{name!r} cannot be the name of a server: use letters, digits, - and _.")
-    if name in (host.config.raw("mcp_servers") or {}) and not force:
-        raise ConfigError(f"There is an MCP server {name!r} already.", remedy="Say --force to replace it.")
-    entry = {key: value for key, value in entry.items() if value not in ("", [], {})}
-    try:
-        msgspec.convert(entry, ServerSettings, strict=False)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"The MCP server {name!r} cannot be set up so: {error}.") from None
-    entry, secrets = without_literals(name, entry)
-    for variable, value in secrets.items():
-        host.secrets.check(variable, value)
-    # The secrets first: an entry whose variables are missing would be refused.
-    for variable, value in secrets.items():
-        host.secrets.set(variable, value)
-    host.config.set(f"mcp_servers.{name}", entry)
 
 
 def _pair(text: str, separator: str) -> tuple[str, str]:

@@ -46,8 +46,10 @@ class Connection:
         environ: Mapping[str, str],
         logfile: LogFile,
         learned: Callable[[Offer], None],
+        directory: str = "",
     ) -> None:
-        """`learned` is told of every list the server gives."""
+        """`learned` is told of every list the server gives; a program runs in `directory` unless the settings say
+        where, and without both in the home directory."""
         self.name = name
         self.settings = settings
         self.context = context
@@ -56,6 +58,7 @@ class Connection:
         self.since = 0.0
         self._identity = identity
         self._environ = environ
+        self._directory = os.path.expanduser(settings.cwd or directory or "~")
         self._learned = learned
         self._client: Any = None
         self._child: Child | None = None
@@ -102,6 +105,13 @@ class Connection:
     def close(self) -> None:
         """Ask it to end."""
         self._stop.set()
+
+    async def end(self) -> None:
+        """End it, also while it still connects, and wait until nothing of it is left."""
+        self.close()
+        if self._task is not None and not self._ready.done():
+            self._task.cancel()
+        await self.closed()
 
     async def closed(self) -> None:
         """Wait until nothing of it is left."""
@@ -165,7 +175,7 @@ class Connection:
         self._child = await Child.start(
             [self.settings.command, *self.settings.args],
             environ=child_environment(self._environ, self.settings.env),
-            directory=_directory(self.settings),
+            directory=self._directory,
         )
         async with streams(self._child, self.logfile) as pair:
             yield pair
@@ -303,10 +313,6 @@ class Connection:
     async def _heard(self, message: Any) -> None:
         if getattr(message, "method", "").endswith("/list_changed"):
             self._changed.set()
-
-
-def _directory(settings: ServerSettings) -> str:
-    return os.path.expanduser(settings.cwd or "~")
 
 
 def _is_over(error: Exception) -> bool:

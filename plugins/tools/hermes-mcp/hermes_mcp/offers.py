@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import secrets
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -162,6 +163,23 @@ class Shelf:
         accepted = self.accepted(server, identity) or Accepted(identity=identity)
         new = {tool.name: _taken(tool, clear=clear and bool(tool.warnings)) for tool in tools}
         self._save(server, msgspec.structs.replace(accepted, tools={**accepted.tools, **new}))
+
+    def knows(self, server: str) -> bool:
+        """Whether there is a record of what was accepted of a server of that name, however it was configured."""
+        return (self._state / f"{file_name(server)}.json").exists()
+
+    def touch(self, server: str) -> None:
+        """Note that a server is in use, for `prune`."""
+        for folder in (self._cache, self._state):
+            with suppress(OSError):
+                os.utime(folder / f"{file_name(server)}.json")
+
+    def prune(self, most: int) -> None:
+        """Forget all servers but those used last."""
+        for folder in (self._cache, self._state):
+            files = [(file.stat().st_mtime, file) for file in folder.glob("*.json")]
+            for _, file in sorted(files, reverse=True)[most:]:
+                file.unlink(missing_ok=True)
 
     def forget(self, server: str) -> None:
         """Remove both files of a server."""

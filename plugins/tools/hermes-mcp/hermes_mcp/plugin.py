@@ -19,6 +19,8 @@ from hermes_host.specs import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from hermes_host.context import SessionContext
+
 
 @hookimpl
 def hermes_plugin_info() -> PluginInfo:
@@ -42,6 +44,12 @@ def hermes_services() -> Iterable[ServiceSpec]:
         target="hermes_mcp.servers:connect",
     )
     yield ServiceSpec(
+        name="mcp.session_servers",
+        summary="MCP servers of one conversation alone, such as those an editor hands over",
+        provides="hermes_host.services:SessionToolServers",
+        target="hermes_mcp.session_servers:connect",
+    )
+    yield ServiceSpec(
         name="mcp.prompts",
         summary="A slash command for each prompt of an MCP server",
         provides="hermes_host.services:SlashCommands",
@@ -55,6 +63,12 @@ def hermes_prompt_sections() -> Iterable[PromptSectionSpec]:
     yield PromptSectionSpec(
         name="mcp", summary="MCP servers that are not ready", target="hermes_mcp.source:waiting", order=290
     )
+
+
+@hookimpl
+async def hermes_session_ended(session: SessionContext) -> None:
+    for handed_over in session.memory.pop("mcp.handed_over", ()):
+        await handed_over.aclose()
 
 
 @hookimpl

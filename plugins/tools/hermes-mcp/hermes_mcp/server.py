@@ -1,4 +1,4 @@
-"""One configured server: what is known of it, its one connection, and how long to wait before it is tried again."""
+"""One server: what is known of it, its one connection, and how long to wait before it is tried again."""
 
 from __future__ import annotations
 
@@ -42,14 +42,17 @@ class Server:
         context: PluginContext,
         shelf: Shelf,
         learned: Callable[[Server, Offer | None, Offer], None],
+        *,
+        directory: str = "",
     ) -> None:
-        """`learned` gets the list known before and the new one."""
+        """`learned` gets the list known before and the new one; `directory` counts where the settings name none."""
         self.name = name
         self.settings = settings
         self.identity = identity(name, settings)
         self._context = context
         self._shelf = shelf
         self._told = learned
+        self._directory = directory
         self._offer: Offer | None = None
         self._accepted: Accepted | None = None
         self._connection: Connection | None = None
@@ -163,6 +166,7 @@ class Server:
             self._context,
             identity=self.identity,
             environ=os.environ,
+            directory=self._directory,
             logfile=self.log,
             learned=self._learned,
         )
@@ -186,9 +190,13 @@ class Server:
         connection = self._connection
         if connection is None or not connection.is_open:
             return False
-        connection.close()
-        await connection.closed()
+        await connection.end()
         return True
+
+    async def aclose(self) -> None:
+        """Leave nothing of it, whatever it is doing."""
+        if self._connection is not None:
+            await self._connection.end()
 
     async def refresh(self) -> Offer:
         """Start it, fetch its list, and stop it again where it was not running before. Raises `ToolError`."""

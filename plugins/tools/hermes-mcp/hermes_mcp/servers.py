@@ -1,4 +1,4 @@
-"""All configured servers: the tools they offer under names of this host, and who is told when that changes."""
+"""All configured servers, or those of one conversation: their tools under names of this host, and news of them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from hermes_mcp.offers import Shelf
 from hermes_mcp.server import Server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from hermes_host.context import PluginContext, SessionContext
     from hermes_mcp.offers import Offer, ToolOffer
+    from hermes_mcp.settings import ServerSettings
 
 __all__ = ["Servers", "connect"]
 
@@ -37,16 +38,28 @@ def connect(context: PluginContext, spec: object) -> Servers:
 
 
 class Servers:
-    """Made once per process; starts nothing before it is needed."""
+    """Starts nothing before it is needed."""
 
-    def __init__(self, context: PluginContext) -> None:
+    def __init__(
+        self,
+        context: PluginContext,
+        settings: Mapping[str, ServerSettings] | None = None,
+        shelf: Shelf | None = None,
+        *,
+        beside: Servers | None = None,
+        directory: str = "",
+    ) -> None:
+        """Without `settings` those of the configuration. No name is given that `beside` gave; `directory` is where
+        programs run that have none of their own."""
         self.context = context
-        configured: dict[str, Any] = context.section(dict, "mcp_servers")
+        self._beside = beside
+        wanted: Mapping[str, Any] = settings if settings is not None else context.section(dict, "mcp_servers")
         self._servers: dict[str, Server] = {}
-        if configured:
-            shelf = Shelf(context.cache_directory, context.state_directory)
+        if wanted:
+            shelf = shelf or Shelf(context.cache_directory, context.state_directory)
             self._servers = {
-                name: Server(name, settings, context, shelf, self._learned) for name, settings in configured.items()
+                name: Server(name, each, context, shelf, self._learned, directory=directory)
+                for name, each in wanted.items()
             }
         self._specs: list[ToolSpec] | None = None
         self._routes: dict[str, Target] = {}
@@ -55,8 +68,12 @@ class Servers:
         self._turns = asyncio.Semaphore(_AT_ONCE)
         self._sessions: weakref.WeakSet[SessionContext] = weakref.WeakSet()
         self._news: list[str] = []
+        self._change = asyncio.Event()
         self.judged: dict[tuple[str, str], str | HermesError] = {}
         """For each call what was judged: the fingerprint of the tool, or why the server could not be reached."""
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._servers
 
     def __iter__(self) -> Iterator[Server]:
         return iter(self._servers.values())
@@ -72,6 +89,19 @@ class Servers:
             known = ", ".join(sorted(self._servers)) or "none"
             raise NotFound(f"There is no MCP server {name!r}.", remedy=f"There are: {known}.")
         return self._servers[name]
+
+    def leave_out(self, name: str) -> None:
+        """Have a server no more. What runs of it goes on."""
+        del self._servers[name]
+        self._specs = None
+
+    def has(self, tool: str) -> bool:
+        """Whether a tool of that name was given to one of them."""
+        return tool in self._routes
+
+    def has_prompt(self, command: str) -> bool:
+        """Whether a slash command of that name was given to a prompt of one of them."""
+        return command in self._prompts
 
     def route(self, tool: str) -> tuple[Server, str, str]:
         """The server, the kind and the own name of a tool. Raises `ToolError`."""
@@ -106,7 +136,8 @@ class Servers:
                 targets |= {(server.name, "tool", tool.name): tool for tool in server.tools()}
                 if server.settings.tools.resources and server.offer is not None and server.offer.resources:
                     targets |= {(server.name, "resources", name): None for name in ("list_resources", "read_resource")}
-            named = name_all(targets, self._routes)
+            taken = self._beside._routes if self._beside is not None else {}
+            named = name_all(targets, {**taken, **self._routes})
             self._routes |= named
             self._specs = [self._spec(name, target, targets[target]) for name, target in named.items()]
         return self._specs
@@ -121,10 +152,10 @@ class Servers:
         known = accepted.tools.get(tool.name) if accepted is not None else None
         if tool.warnings and not (known is not None and known.cleared and known.fingerprint == tool.fingerprint):
             # What is suspicious must not reach the model before a person has accepted it.
-            summary = (
-                f"{one_line(tool.name, 80)} of the MCP server {server.name}. Its description is withheld until the "
-                f"user accepts it (hermes mcp accept {server.name})."
+            until = (
+                "; every call asks" if self._beside else f" until the user accepts it (hermes mcp accept {server.name})"
             )
+            summary = f"{one_line(tool.name, 80)} of the MCP server {server.name}. Its description is withheld{until}."
             parameters = _without_words(parameters)
         elif not summary:
             summary = f"{one_line(tool.name, 80)} of the MCP server {server.name}."
@@ -149,7 +180,8 @@ class Servers:
             if server.settings.tools.prompts and server.offer is not None
             for prompt in server.offer.prompts
         }
-        named = name_all(found, self._prompts)
+        taken = self._beside._prompts if self._beside is not None else {}
+        named = name_all(found, {**taken, **self._prompts})
         self._prompts |= named
         return [
             SlashCommandSpec(
@@ -182,6 +214,10 @@ class Servers:
             f"conversation (/new)."
         )
 
+    async def changed(self) -> None:
+        """Wait until a server offers other tools than now."""
+        await self._change.wait()
+
     async def first_lists(self) -> None:
         """Wait until every list that is being fetched for the first time is there, or failed."""
         if self._first:
@@ -189,6 +225,9 @@ class Servers:
 
     def _learned(self, server: Server, before: Offer | None, now: Offer) -> None:
         self._specs = None
+        if before is None or (before.tools, before.resources) != (now.tools, now.resources):
+            self._change.set()
+            self._change = asyncio.Event()
         if before is not None and before.tools != now.tools:
             changed = {tool.name for tool in now.tools} ^ {tool.name for tool in before.tools}
             changed |= {tool.name for tool in now.tools if before.tool(tool.name) not in (None, tool)}

@@ -9,6 +9,7 @@ from hermes_host.errors import HermesError, Unsupported
 from hermes_host.messages import Message, Text
 from hermes_host.visible import one_line, visible
 from hermes_mcp.servers import Servers
+from hermes_mcp.source import HANDED_OVER
 from hermes_mcp.suspicion import suspicions
 
 if TYPE_CHECKING:
@@ -23,8 +24,10 @@ _PLUGIN = "mcp"
 
 async def mcp(call: SlashCall) -> str:
     """`/mcp [stop NAME | refresh NAME]`."""
-    servers = await call.host.context(_PLUGIN).services.get(Servers)
+    configured = await call.host.context(_PLUGIN).services.get(Servers)
+    own = _handed_over(call)
     word, _, name = call.arguments.partition(" ")
+    servers = next((each for each in own if name.strip() in each), configured)
     if word == "stop" and name:
         stopped = await servers.get(name.strip()).stop()
         return f"Stopped. The next call starts {name.strip()} again." if stopped else f"{name.strip()} was not running."
@@ -33,8 +36,13 @@ async def mcp(call: SlashCall) -> str:
         return f"{name.strip()} offers {len(offer.tools)} tools. The next conversation (/new) has them."
     if word:
         return "Usage: `/mcp`, `/mcp stop NAME`, `/mcp refresh NAME`"
-    rows = [_row(server) for server in servers]
+    rows = [_row(server) for each in (*own, configured) for server in each]
     return "\n".join(rows) or "There are no MCP servers. Add one outside: `hermes mcp add --help`"
+
+
+def _handed_over(call: SlashCall) -> list[Servers]:
+    """Those of this conversation alone."""
+    return [each.servers for each in call.session.context.memory.get(HANDED_OVER, ())]
 
 
 def _row(server: Server) -> str:
@@ -48,7 +56,8 @@ async def run_prompt(call: SlashCall) -> str | None:
     """`/mcp_<server>_<prompt> name=value …`: send what the server makes of it."""
     if call.submit is None:
         raise Unsupported("This surface cannot submit messages for a command.")
-    servers = await call.host.context(_PLUGIN).services.get(Servers)
+    configured = await call.host.context(_PLUGIN).services.get(Servers)
+    servers = next((each for each in _handed_over(call) if each.has_prompt(call.name)), configured)
     server, name = servers.prompt(call.name)
     offer = next((prompt for prompt in (server.offer.prompts if server.offer else ()) if prompt.name == name), None)
     if offer is None:

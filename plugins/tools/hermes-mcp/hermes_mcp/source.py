@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from hermes_host.specs import SlashCommandSpec, ToolSpec
     from hermes_mcp.servers import Servers
 
-__all__ = ["PromptCommands", "Source", "prompt_commands", "source", "waiting"]
+__all__ = ["HANDED_OVER", "PromptCommands", "Source", "prompt_commands", "source", "waiting"]
+
+HANDED_OVER = "mcp.handed_over"
+"""Where a conversation's memory has the servers that are its own; see `hermes_mcp.session_servers`."""
 
 
 def source(context: PluginContext, spec: object) -> Source:
@@ -36,6 +39,15 @@ class Source:
         servers = await _servers(self._context)
         return servers.specs() if servers is not None else ()
 
+    async def changed(self) -> None:
+        """See `hermes_host.protocols.ChangingToolSource`. Without servers it never ends."""
+        servers = await _servers(self._context)
+        if servers is not None:
+            return await servers.changed()
+        import asyncio
+
+        await asyncio.Event().wait()
+
 
 class PromptCommands:
     """The prompts of all servers."""
@@ -45,11 +57,12 @@ class PromptCommands:
 
     async def commands(self, session: SessionContext) -> Sequence[SlashCommandSpec]:
         """From the cached lists."""
+        found = [command for own in session.memory.get(HANDED_OVER, ()) for command in own.servers.prompt_commands()]
         servers = await _servers(self._context)
-        if servers is None:
-            return ()
-        servers.introduce(session)
-        return servers.prompt_commands()
+        if servers is not None:
+            servers.introduce(session)
+            found += servers.prompt_commands()
+        return found
 
 
 async def waiting(context: PluginContext, session: Session) -> str:

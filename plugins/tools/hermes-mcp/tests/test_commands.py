@@ -9,9 +9,11 @@ import yaml
 from click.testing import CliRunner
 from hermes_mcp.checks import servers as check
 from hermes_mcp.commands import mcp as command
+from hermes_mcp.configuring import add_server
 from hermes_mcp.slash import mcp as slash
 
 from hermes_host.cli.application import Application
+from hermes_host.errors import ConfigError
 from hermes_host.frontends import SlashCall
 from hermes_host.testing import StandInHost
 
@@ -123,3 +125,27 @@ async def test_the_check_names_what_is_missing(bench, entry):
     assert "no program 'no-such-program-here'" in found["mcp lost"].detail
     assert found["mcp wiki"].remedy == "hermes mcp auth wiki"
     assert "mcp open" not in found
+
+
+def test_a_log_of_a_server_that_is_not_configured_is_shown_too(hermes, tmp_path):
+    (tmp_path / "home/logs").mkdir()
+    (tmp_path / "home/logs/mcp-handed.log").write_text("2026-01-01 00:00:00 stderr out of cheese\n", encoding="utf-8")
+    assert "out of cheese" in hermes("logs", "handed").output
+    assert "There is no MCP server 'nobody'" in str(hermes("logs", "nobody").exception)
+
+
+def test_other_plugins_add_servers_by_a_function(tmp_path):
+    (tmp_path / "home").mkdir()
+    host = StandInHost(tmp_path / "home", plugins=["mcp"])
+    entry = {"url": "https://tickets.example/mcp", "headers": {"Authorization": "Bearer abcdefghij"}}
+    add_server(host, "tickets", entry)
+    assert config(tmp_path) == {
+        "tickets": {**entry, "headers": {"Authorization": "Bearer ${MCP_TICKETS_AUTHORIZATION}"}}
+    }
+    assert "MCP_TICKETS_AUTHORIZATION=abcdefghij" in (tmp_path / "home/.env").read_text(encoding="utf-8")
+    for name, other in (("tickets", entry), ("no name", entry), ("empty", {"args": ["x"]})):
+        with pytest.raises(ConfigError):
+            add_server(host, name, other)
+    assert list(config(tmp_path)) == ["tickets"]
+    add_server(host, "tickets", {"command": "x"}, replace=True)
+    assert config(tmp_path) == {"tickets": {"command": "x"}}

@@ -123,6 +123,8 @@ def answer(id, arguments, token):
         say(id=id, result=text(f"{os.getpid()} {os.getppid()} {child.pid}"))
     elif how == "environment":
         say(id=id, result=text(" ".join(sorted(os.environ))))
+    elif how == "shown":
+        say(id=id, result=text(json.dumps({"environment": dict(os.environ), "directory": os.getcwd()})))
     elif how == "process":
         say(id=id, result=text(str(os.getpid())))
     elif how == "slow" and calls == 1:
@@ -149,6 +151,7 @@ def main():
         sys.stderr.write("missing TOKEN, see the documentation\n")
         sys.exit(2)
     if how == "mute":
+        STATE.write_text(str(os.getpid()), encoding="utf-8")
         sys.stdin.read()
     for line in sys.stdin:
         message = json.loads(line)

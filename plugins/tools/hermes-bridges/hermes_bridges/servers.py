@@ -84,14 +84,13 @@ def set_up(host: Host, bundle: Bundle, state: Path) -> tuple[dict[str, str], dic
     written: dict[str, str] = {}
     left: dict[str, tuple[str, Any]] = {}
     known = any(item.section == "mcp_servers" for item in host.config.declarations)
-    present = host.config.raw("mcp_servers") or {}
     for name, (server, entry) in entries(bundle, state).items():
         try:
             if not known:
                 raise HermesError("hermes-mcp is not installed.", remedy="pip install hermes-mcp")
-            if name in present:
-                raise HermesError("There is a server of that name.")
-            host.config.set(f"mcp_servers.{name}", entry)
+            from hermes_mcp.configuring import add_server
+
+            add_server(host, name, entry)
             written[name] = server.name
         except HermesError as error:
             left[name] = (str(error), entry)

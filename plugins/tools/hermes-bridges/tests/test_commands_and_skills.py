@@ -234,3 +234,14 @@ async def test_doctor_names_what_is_off_and_what_waits(hermes, make, home):
     assert any(status == "error" and "hermes bridges accept review-kit" in text for status, text in found)
     assert any("a module of Hermes Agent that does not exist here" in text for _, text in found)
     assert any("nobody accepted it hermes bridges add" in text for _, text in found)
+
+
+def test_a_secret_that_stands_in_a_servers_entry_goes_to_env(hermes, make, home):
+    server = {"type": "http", "url": "https://tickets.example/mcp", "headers": {"Authorization": "Bearer abcdefghij"}}
+    folder = make("review-kit", {".mcp.json": json.dumps({"mcpServers": {"remote": server}})})
+    hermes("add", folder, "--yes", plugins=("bridges", "mcp"))
+    text = (home / "config.yaml").read_text(encoding="utf-8")
+    assert "abcdefghij" not in text
+    headers = yaml.safe_load(text)["mcp_servers"]["review-kit-remote"]["headers"]
+    assert headers == {"Authorization": "Bearer ${MCP_REVIEW_KIT_REMOTE_AUTHORIZATION}"}
+    assert "MCP_REVIEW_KIT_REMOTE_AUTHORIZATION=abcdefghij" in (home / ".env").read_text(encoding="utf-8")

@@ -32,7 +32,10 @@ def add_server(host: Host, name: str, entry: Mapping[str, Any], *, replace: bool
             f"{name!r} cannot be the name of a server.", remedy="Use letters, digits, - and _, 48 at the most."
         )
     if name in (host.config.raw("mcp_servers") or {}) and not replace:
-        raise ConfigError(f"There is an MCP server {name!r} already.", remedy="Say --force to replace it.")
+        raise ConfigError(
+            f"There is an MCP server {name!r} already.",
+            remedy=f"Take it out with `hermes mcp remove {name}`, or say --force where there is such an option.",
+        )
     wanted = {key: value for key, value in entry.items() if value not in ("", [], {})}
     try:
         msgspec.convert(wanted, ServerSettings, strict=False)

@@ -93,7 +93,7 @@ CREATE TABLE outbox (
     address TEXT NOT NULL,
     body BLOB NOT NULL,                       -- an Outbound as JSON
     edits TEXT NOT NULL DEFAULT '',           -- a Receipt as JSON: the message this one takes the place of
-    state TEXT NOT NULL,                      -- pending, sending, sent, failed, unknown, dropped
+    state TEXT NOT NULL,                      -- held, pending, sending, sent, failed, unknown, dropped
     attempts INTEGER NOT NULL DEFAULT 0,
     due REAL NOT NULL,
     created REAL NOT NULL,
@@ -103,6 +103,7 @@ CREATE TABLE outbox (
     error TEXT NOT NULL DEFAULT '',
     UNIQUE (key, part)
 );
+CREATE INDEX outbox_held ON outbox (due) WHERE state = 'held';
 CREATE INDEX outbox_open ON outbox (address, place, part) WHERE state IN ('pending', 'sending');
 
 CREATE TABLE people (

@@ -1,7 +1,7 @@
 """The outbox: messages as rows, before, while and after they are sent.
 
-A row is `pending` until an attempt begins, `sending` while one runs, and then `sent`, `failed` (it cannot be
-delivered), `unknown` (it may have arrived, and the platform cannot tell) or `dropped` (somebody gave it up). What was
+A row is `held` while nobody is to be disturbed, `pending` until an attempt begins, `sending` while one runs, and then
+`sent`, `failed` (it cannot be delivered), `unknown` (it may have arrived, and the platform cannot tell) or `dropped` (somebody gave it up). What was
 `sending` when a process died is sent again only where that is harmless: where the platform lets a key arrive once, or
 where the message takes the place of another.
 """
@@ -97,8 +97,20 @@ class Rows:
             body = _encode(msgspec.structs.replace(message, key=f"{key}#{part}", **common))
             cursor = connection.execute(
                 "INSERT INTO outbox (key, part, place, address, body, edits, state, due, created, source, turn)"
-                " VALUES (?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?, ?)",
-                (key, part, place, str(to), body, edits, max(now, due), now, source, turn),
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    key,
+                    part,
+                    place,
+                    str(to),
+                    body,
+                    edits,
+                    "held" if due > now else "pending",
+                    max(now, due),
+                    now,
+                    source,
+                    turn,
+                ),
             )
             ids.append(int(cursor.lastrowid or 0))
         return ids
@@ -141,12 +153,18 @@ class Rows:
     def addresses(self, now: float) -> tuple[Sequence[str], float | None]:
         """The chats whose next message is due, and when the first of the others is."""
         with self._database.reading() as connection:
+            held = connection.execute("SELECT MIN(due) FROM outbox WHERE state = 'held'").fetchone()[0]
+        if held is not None and held <= now:
+            with self._database.transaction(forced=False) as connection:
+                connection.execute("UPDATE outbox SET state = 'pending' WHERE state = 'held' AND due <= ?", (now,))
+            held = None
+        with self._database.reading() as connection:
             rows = connection.execute(
                 "SELECT address, due FROM outbox o WHERE state = 'pending' AND NOT EXISTS (SELECT 1 FROM outbox e"
                 " WHERE e.address = o.address AND e.state IN ('pending', 'sending')"
                 " AND (e.place, e.part) < (o.place, o.part))"
             ).fetchall()
-        later = [row["due"] for row in rows if row["due"] > now]
+        later = [*(row["due"] for row in rows if row["due"] > now), *([held] if held is not None else [])]
         return [row["address"] for row in rows if row["due"] <= now], min(later, default=None)
 
     def next(self, address: str) -> tuple[Waiting | None, float]:
@@ -224,7 +242,9 @@ class Rows:
             ).fetchall()
         return [_delivery(row) for row in rows]
 
-    def open(self, *, states: Sequence[str] = ("pending", "sending", "failed", "unknown"), limit: int = 100) -> Any:
+    def open(
+        self, *, states: Sequence[str] = ("pending", "held", "sending", "failed", "unknown"), limit: int = 100
+    ) -> Any:
         """Rows in these states, the newest first, as mappings for a listing."""
         marks = ",".join("?" * len(states))
         with self._database.reading() as connection:
@@ -260,7 +280,7 @@ class Rows:
 
     def drop(self, ids: Sequence[int]) -> int:
         """Give up what is open; gives how many."""
-        return self._turn(ids, "state = 'dropped'", ("pending", "failed", "unknown"))
+        return self._turn(ids, "state = 'dropped'", ("pending", "held", "failed", "unknown"))
 
     def _turn(self, ids: Sequence[int], change: str, states: Sequence[str]) -> int:
         marks, allowed = ",".join("?" * len(ids)), ",".join("?" * len(states))
@@ -310,4 +330,10 @@ def _waiting(row: sqlite3.Row) -> Waiting:
 
 def _delivery(row: sqlite3.Row) -> Delivery:
     messages = _decode_receipt(row["receipt"]).messages if row["receipt"] else ()
-    return Delivery(id=row["id"], state=row["state"], address=row["address"], error=row["error"], messages=messages)
+    return Delivery(
+        id=row["id"],
+        state="pending" if row["state"] == "held" else row["state"],
+        address=row["address"],
+        error=row["error"],
+        messages=messages,
+    )

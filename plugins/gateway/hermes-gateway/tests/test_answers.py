@@ -82,10 +82,10 @@ async def test_an_answer_that_cannot_be_read_aloud_is_sent_as_text(gateway, plat
 
 
 async def test_a_conversation_is_told_once_what_was_sent_into_its_chat(gateway, platform):
-    running = await gateway("One.", "Two.", "Three.")
+    running = await gateway("One.", "Two.", "Three.", host={"plugins": ["gateway"]})
     await platform.say("first", name="Ada")
     await platform.until_said("One.")
-    sending = Sending(running.host.context("host"))
+    sending = Sending(running.host.context("gateway"))
     [place] = sending.directory.places()
     assert (str(place.address), place.name) == ("testing:c1", "Ada")
     await sending.send(place.address, "The backup is done.", key="k")
@@ -109,7 +109,11 @@ async def test_what_nobody_asked_for_waits_in_quiet_hours_and_answers_do_not(gat
     await platform.until_said("An answer.")
     assert "A report." not in platform.texts()
     [(state, due)] = running.rows("SELECT state, due FROM outbox WHERE id = ?", row)
-    assert (state, due > time.time()) == ("pending", True)
+    assert (state, due > time.time()) == ("held", True)
+    with running.database.transaction() as connection:
+        connection.execute("UPDATE outbox SET due = 0 WHERE id = ?", (row,))
+    running.deliveries.wake()
+    await platform.until_said("A report.")
 
 
 async def _address(platform):

@@ -1,9 +1,9 @@
 """The outbox: messages as rows, before, while and after they are sent.
 
 A row is `held` while nobody is to be disturbed, `pending` until an attempt begins, `sending` while one runs, and then
-`sent`, `failed` (it cannot be delivered), `unknown` (it may have arrived, and the platform cannot tell) or `dropped` (somebody gave it up). What was
-`sending` when a process died is sent again only where that is harmless: where the platform lets a key arrive once, or
-where the message takes the place of another.
+`sent`, `failed` (it cannot be delivered), `unknown` (it may have arrived, and the platform cannot tell) or `dropped`
+(somebody gave it up). What was `sending` when a process died is sent again only where that is harmless: where the
+platform lets a key arrive once, or where the message takes the place of another.
 """
 
 from __future__ import annotations

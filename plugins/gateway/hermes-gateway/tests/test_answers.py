@@ -10,6 +10,7 @@ from hermes_gateway.sending import Sending
 from hermes_host.errors import ProviderError
 from hermes_host.messages import ATTACHED, Media
 from hermes_host.services import TextToSpeech
+from hermes_host.testing.platform_plugin import adapter_spec
 
 LOCAL = {"host": {"plugins": ["local", "voice"]}}
 
@@ -85,6 +86,7 @@ async def test_a_conversation_is_told_once_what_was_sent_into_its_chat(gateway, 
     running = await gateway("One.", "Two.", "Three.", host={"plugins": ["gateway"]})
     await platform.say("first", name="Ada")
     await platform.until_said("One.")
+    running.host.use_part("adapters", adapter_spec(), running.adapters.adapter)
     sending = Sending(running.host.context("gateway"))
     [place] = sending.directory.places()
     assert (str(place.address), place.name) == ("testing:c1", "Ada")

@@ -19,7 +19,16 @@ if TYPE_CHECKING:
     from hermes_host.agent.session import Session
     from hermes_host.context import SessionContext
     from hermes_host.messages import Media, Message
-    from hermes_host.protocols import Address, ApprovalCase, Assessment, Chat, Decision, ModelSettings
+    from hermes_host.protocols import (
+        Address,
+        ApprovalCase,
+        Approver,
+        Assessment,
+        Chat,
+        Decision,
+        ModelSettings,
+        Questioner,
+    )
     from hermes_host.specs import SlashCommandSpec, ToolSpec
 
 __all__ = [
@@ -71,6 +80,8 @@ class Conversations(Protocol):
         behind: str = "",
         chat: Chat | None = None,
         extra_tools: Sequence[ToolSpec] = (),
+        approver: Approver | None = None,
+        questioner: Questioner | None = None,
     ) -> Session:
         """Begin a conversation of a plugin's own; whoever begins it closes it. See `Host.start`.
 
@@ -78,7 +89,27 @@ class Conversations(Protocol):
         are read and told of it, only read, or left out; `max_turns` replaces `agent.max_turns`; `terminal` names a
         terminal backend. `behind` is the id of a live session for which this one works: whoever can be asked there is
         asked here, what is remembered for it counts here, and interrupting or steering it reaches this one. Without it
-        nobody can be asked. `chat` is where it is held and with whom. `extra_tools` are tools that it alone has.
+        nobody can be asked but by `approver` and `questioner`. `chat` is where it is held and with whom. `extra_tools`
+        are tools that it alone has.
+        """
+        ...
+
+    async def resume(
+        self,
+        reference: str,
+        *,
+        model: str = "",
+        provider: str = "",
+        toolsets: Sequence[str] | None = None,
+        approver: Approver | None = None,
+        questioner: Questioner | None = None,
+        yolo: bool = False,
+        memory: Literal["full", "read", "none"] = "full",
+        chat: Chat | None = None,
+    ) -> Session:
+        """Go on with a conversation that is not open; whoever does so closes it. See `Host.resume`.
+
+        Raises `NotFound`, or `SessionError` while another process writes to it.
         """
         ...
 

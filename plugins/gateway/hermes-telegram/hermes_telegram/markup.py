@@ -57,20 +57,23 @@ def utf16_length(text: str) -> int:
 def render(markdown: str) -> Rendered:
     """What `markdown` (CommonMark with tables and strikethrough) becomes. Nothing that has words gets lost."""
     clean = _SURROGATE.sub("\ufffd", markdown).replace("\0", "\ufffd")
-    page = _Page()
-    page.blocks(_parser().parse(clean))
-    found = page.finished()
-    if not found.text:  # such as a lone link definition
-        text = clean.strip()
-        return Rendered(text, (), utf16_length(text))
-    return found
+    try:
+        page = _Page()
+        page.blocks(_parser().parse(clean))
+        found = page.finished()
+    except RecursionError:  # hundreds of lists within each other
+        found = Rendered("", (), 0)
+    if found.text:
+        return found
+    text = clean.strip()  # also for what shows nothing, such as a lone link definition
+    return Rendered(text, (), utf16_length(text))
 
 
 @cache
 def _parser() -> MarkdownIt:
     from markdown_it import MarkdownIt
 
-    return MarkdownIt("commonmark", {"html": False, "maxNesting": 100}).enable(["table", "strikethrough"])
+    return MarkdownIt("commonmark", {"html": False, "maxNesting": 10_000}).enable(["table", "strikethrough"])
 
 
 class _Level:

@@ -154,7 +154,8 @@ class ApprovalGate:
         self._rules = rules
         self._approver = approver
         self._yolo = yolo
-        self._timeout = timeout
+        self.timeout = timeout
+        """Seconds a person has for an answer; a surface where people are asked later than at a screen sets its own."""
         self._session_rules: set[str] = leader._session_rules if leader is not None else set()
         self.emit = emit
 
@@ -224,7 +225,7 @@ class ApprovalGate:
             shown=shown,
             reason=exact(assessment.reason),
             choices=choices,
-            timeout=self._timeout,
+            timeout=self.timeout,
             terminal=terminal,
             directory=exact(directory),
         )

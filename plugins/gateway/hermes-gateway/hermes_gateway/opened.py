@@ -123,6 +123,7 @@ class Opened:
                 log.info("the session %s is gone; a new one begins", session_id)
         if session is None:
             session = await self._shared.host.start(source=platform, title=title, **options)
+        session.gate.timeout = self._shared.settings.gateway.approval_seconds
         session.listen(lambda notice: self._tell(key, notice.text))
         return Held(key, session, rights, asker)
 

@@ -106,6 +106,8 @@ class Conversations(Protocol):
         yolo: bool = False,
         memory: Literal["full", "read", "none"] = "full",
         chat: Chat | None = None,
+        directory: str = "",
+        extra_tools: Sequence[ToolSpec] = (),
     ) -> Session:
         """Go on with a conversation that is not open; whoever does so closes it. See `Host.resume`.
 

@@ -118,6 +118,10 @@ class Installed:
         entry = self._applying(name)
         return entry.distribution if entry is not None else ""
 
+    def isolated(self) -> dict[str, InstalledPlugin]:
+        """What lives in an environment of its own, by name."""
+        return {name: entry for name, entry in sorted(self._entries.items()) if entry.isolated}
+
     def refuse(self, records: Sequence[PluginRecord]) -> None:
         """Before anything is imported: switch off what is not as it was agreed to."""
         if self.fault:

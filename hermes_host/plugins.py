@@ -38,7 +38,7 @@ TIME_LIMIT = 5.0
 
 _KIND_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 
-State = Literal["loaded", "failed", "disabled", "unsupported"]
+State = Literal["loaded", "failed", "disabled", "unsupported", "isolated"]
 
 
 class PluginProblem(msgspec.Struct, frozen=True):

@@ -16,6 +16,7 @@ from hermes_host.visible import one_line
 
 if TYPE_CHECKING:
     from hermes_host.host import Host
+    from hermes_host.installed import InstalledPlugin
     from hermes_host.plugins import PluginRecord
 
 __all__ = ["every_record", "plugins"]
@@ -121,7 +122,16 @@ def every_record(host: Host) -> list[PluginRecord]:
     """All records, after every kind of contribution was collected, so that nothing is missing in them."""
     for kind in KINDS:
         host.registry(kind)
-    return list(host.plugins.records)
+    from hermes_host.installed import Installed
+
+    guests = Installed(host.home / "plugins.lock").isolated()
+    return [*host.plugins.records, *(_guest(name, entry) for name, entry in guests.items())]
+
+
+def _guest(name: str, entry: InstalledPlugin) -> PluginRecord:
+    from hermes_host.plugins import PluginRecord
+
+    return PluginRecord(name=name, module="", distribution=entry.distribution, version=entry.version, state="isolated")
 
 
 def _find(host: Host, name: str) -> PluginRecord:

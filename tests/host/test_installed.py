@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from hermes_host import Host, installed
+from hermes_host.cli.plugins import every_record
 from hermes_host.installed import hash_of
 from hermes_host.plugins import Plugins
 
@@ -264,3 +265,13 @@ def _seconds(site: Site, records: list) -> float:
     installed.Installed(site.lock).refuse(records)
     assert records[0].state == "loaded"
     return time.perf_counter() - started
+
+
+def test_what_lives_in_an_environment_of_its_own_is_listed(tmp_path: Path):
+    entry = {"distribution": "acme-dice", "version": "1.2", "isolated": True}
+    (tmp_path / "plugins.lock").write_text(json.dumps({"version": 1, "plugins": {"dice": entry}}), encoding="utf-8")
+    (tmp_path / "plugins.lock").chmod(0o600)
+    [(name, entry)] = installed.Installed(tmp_path / "plugins.lock").isolated().items()
+    assert (name, entry.distribution, entry.version) == ("dice", "acme-dice", "1.2")
+    records = every_record(Host(home=tmp_path, plugins=()))
+    assert [record.state for record in records if record.name == "dice"] == ["isolated"]

@@ -86,32 +86,30 @@ class TelegramAdapter:
 
     async def run(self, inbox: Inbox) -> None:
         """Deliver until cancelled, by polling or as a webhook."""
-        api = await self._opened()
-        me = await self._introduced(api, inbox)
-        self._inbox = inbox
-        self._reader = Reader(self._settings, me)
-        if not self._settings.webhook:
+        if self._settings.webhook:
+            await self._run_webhook(inbox)
+        else:
+            api, me = await self._introduced(inbox)
             await Poller(api, self._settings, inbox, me, self._deliver).run()
-            return
-        from hermes_telegram.webhook import Webhook, secret_of
 
-        webhook = Webhook(
-            api,
-            self._settings,
-            inbox,
-            me,
-            self._deliver,
-            secret=secret_of(self._context.secret(TOKEN).strip()),
-            public_url=self._context.section(PublicAddress, "server").public_url,
-        )
+    async def _run_webhook(self, inbox: Inbox) -> None:
+        from hermes_telegram.webhook import Webhook, address_of, secret_of
+
+        url = address_of(self._settings, self._context.section(PublicAddress, "server").public_url)
+        api, me = await self._introduced(inbox)
+        secret = secret_of(self._context.secret(TOKEN).strip())
+        webhook = Webhook(api, self._settings, inbox, me, self._deliver, url=url, secret=secret)
         await webhook.run(self._context.services)
 
-    async def _introduced(self, api: Api, inbox: Inbox) -> User:
-        """Who the bot is, asked until Telegram answers. Raises `AuthFailed`."""
+    async def _introduced(self, inbox: Inbox) -> tuple[Api, User]:
+        """The Bot API and who the bot is, asked until Telegram answers. Raises `AuthFailed`, `ConfigError`."""
+        api = await self._opened()
         pauses = Pauses()
         while True:
             try:
-                return await api.me()
+                me = await api.me()
+                self._inbox, self._reader = inbox, Reader(self._settings, me)
+                return api, me
             except (ConnectionLost, RateLimited) as error:
                 inbox.trouble(error.message)
                 await pauses.wait(getattr(error, "retry_after", None) or 0.0)

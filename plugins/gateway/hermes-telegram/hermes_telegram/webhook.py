@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from hermes_telegram.settings import TelegramSettings
     from hermes_telegram.wire import User
 
-__all__ = ["PREFIX", "Webhook", "secret_of"]
+__all__ = ["PREFIX", "Webhook", "address_of", "secret_of"]
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +47,17 @@ def secret_of(token: str) -> str:
     return hmac.new(token.encode(), b"hermes webhook", hashlib.sha256).hexdigest()
 
 
+def address_of(settings: TelegramSettings, public_url: str) -> str:
+    """Where Telegram is to post. Raises `ConfigError` where there is no such place."""
+    scheme = urlsplit(public_url).scheme
+    if scheme != "https" and not (scheme and settings.base_url):  # a Bot API server of one's own takes http
+        raise ConfigError(
+            "telegram.webhook needs an address that Telegram reaches.",
+            remedy="`hermes config set server.public_url https://…`, or set telegram.webhook to false.",
+        )
+    return f"{public_url.rstrip('/')}{PREFIX}"
+
+
 class Webhook:
     """Takes the updates of the bot `me`. `deliver` returns when they are kept."""
 
@@ -58,22 +69,16 @@ class Webhook:
         me: User,
         deliver: Callable[[Sequence[dict[str, Any]]], Awaitable[None]],
         *,
+        url: str,
         secret: str,
-        public_url: str,
     ) -> None:
-        """Raises `ConfigError` where Telegram has no address to post to."""
-        if urlsplit(public_url).scheme != "https" and not settings.base_url:
-            raise ConfigError(
-                "telegram.webhook needs an address that Telegram reaches.",
-                remedy="`hermes config set server.public_url https://…`, or set telegram.webhook to false.",
-            )
         self._api = api
         self._settings = settings
         self._inbox = inbox
         self._me = me
         self._deliver = deliver
         self._secret = secret
-        self._url = f"{public_url.rstrip('/')}{PREFIX}"
+        self._url = url
         self._told = False
 
     async def run(self, services: Services) -> None:

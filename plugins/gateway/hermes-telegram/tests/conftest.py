@@ -58,7 +58,7 @@ class BotApi:
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.files: dict[str, bytes] = {}
         self.faults: list[Any] = []
-        """For the next calls that send or change: a `Refusal`, `lost`, `uncertain`, or a number: that status, no JSON."""
+        """For the next calls that send or change: a `Refusal`, `lost`, `uncertain`, or a status without JSON."""
         self.topics = {77}
         self.commands: list[dict[str, str]] = []
         self.webhook: dict[str, Any] = {}
@@ -136,6 +136,11 @@ class BotApi:
         async with self._changed:
             await asyncio.wait_for(self._changed.wait_for(lambda: offset in self.asked), 10)
 
+    async def until_called(self, method: str, *, times: int) -> None:
+        """Wait until a method was called so many times."""
+        async with self._changed:
+            await asyncio.wait_for(self._changed.wait_for(lambda: len(self.made(method)) >= times), 10)
+
     def texts(self) -> list[str]:
         return [message.get("text", message.get("caption", "")) for message in self.messages.values()]
 
@@ -150,7 +155,9 @@ class BotApi:
         if request.match_info["token"] != self.token:
             return _answer(Refusal(401, "Unauthorized"))
         parameters, files = await _parameters(request)
-        self.calls.append((method, parameters))
+        async with self._changed:
+            self.calls.append((method, parameters))
+            self._changed.notify_all()
         if method == "getUpdates":
             return await self._updates(request, parameters)
         changing = method.startswith(("send", "edit", "delete")) and method not in ("deleteWebhook", "sendChatAction")
@@ -169,13 +176,17 @@ class BotApi:
 
     async def _updates(self, request: web.Request, parameters: dict[str, Any]) -> web.StreamResponse:
         if self.webhook.get("url"):
-            return _answer(Refusal(409, "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook"))
+            return _answer(
+                Refusal(409, "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook")
+            )
         if self.refused_polls:
             return _answer(self.refused_polls.pop(0))
         offset, seconds = int(parameters.get("offset", 0)), float(parameters.get("timeout", 0))
         for _, ended in self._polls:
             if not ended.done():
-                ended.set_result(Refusal(409, "Conflict: terminated by other getUpdates request; make sure that only one"))
+                ended.set_result(
+                    Refusal(409, "Conflict: terminated by other getUpdates request; make sure that only one")
+                )
         ended: asyncio.Future[Refusal] = asyncio.get_running_loop().create_future()
         self._polls.append((request, ended))
         async with self._changed:
@@ -410,9 +421,24 @@ async def api() -> AsyncIterator[BotApi]:
     await server.stop()
 
 
+class Inbox(ScriptedInbox):
+    """An inbox whose troubles can be waited for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._troubled = asyncio.Event()
+
+    def trouble(self, text: str) -> None:
+        super().trouble(text)
+        self._troubled.set()
+
+    async def until_trouble(self) -> None:
+        await asyncio.wait_for(self._troubled.wait(), 10)
+
+
 @pytest.fixture
-def inbox() -> ScriptedInbox:
-    return ScriptedInbox()
+def inbox() -> Inbox:
+    return Inbox()
 
 
 @pytest.fixture

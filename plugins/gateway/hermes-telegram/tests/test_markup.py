@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from hermes_telegram.markup import render, utf16_length
 from hermes_telegram.tables import display_width
 
@@ -84,6 +83,8 @@ def test_of_too_many_marks_the_least_needed_go():
     assert sum(mark.type == "text_link" for mark in found.marks) == 90
 
 
-@pytest.mark.parametrize("markdown", ["> " * 500 + "deep", "- " * 60 + "deep", "- " * 900 + "deep", "*" * 3000 + "deep", "[" * 3000 + "deep"])
+@pytest.mark.parametrize(
+    "markdown", ["> " * 500 + "deep", "- " * 60 + "deep", "- " * 900 + "deep", "*" * 3000 + "deep", "[" * 3000 + "deep"]
+)
 def test_nothing_is_too_odd(markdown: str):
     assert "deep" in render(markdown).text

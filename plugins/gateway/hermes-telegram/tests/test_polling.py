@@ -146,9 +146,7 @@ async def test_it_waits_for_a_server_that_is_not_there_yet(api: Any, adapter_of:
     await api.stop()
     adapter = await adapter_of()
     task = asyncio.create_task(adapter.run(inbox))
-    async with asyncio.timeout(10):
-        while not inbox.troubles:
-            await asyncio.sleep(0)
+    await inbox.until_trouble()
     assert not task.done()
     assert "cannot be reached" in inbox.troubles[0]
     task.cancel()

@@ -52,8 +52,14 @@ async def test_a_group_message_without_a_mention_is_not_for_the_agent(api: Any, 
         (True, {"text": "yes", "reply_to_message": {**api.message(chat=GROUP), "from": BOT}}),
         (False, {"text": "no", "reply_to_message": api.message(chat=GROUP)}),
         (True, {"text": "Hey HERMES!"}),
-        (True, {"caption": "see @hermes_test_bot", "caption_entities": [
-            {"type": "mention", "offset": 4, "length": 16}], "photo": [api.upload(b"x", width=1, height=1)]}),
+        (
+            True,
+            {
+                "caption": "see @hermes_test_bot",
+                "caption_entities": [{"type": "mention", "offset": 4, "length": 16}],
+                "photo": [api.upload(b"x", width=1, height=1)],
+            },
+        ),
     ]
     adapter = await adapter_of(mention_patterns=[r"\bhermes\b"])
     found = await heard(api, adapter, inbox, *({"message": api.message(chat=GROUP, **each)} for _, each in spoken))
@@ -232,9 +238,8 @@ async def test_a_pressed_button_is_answered_at_once(api: Any, adapter_of: Any, i
         for each in (query, old, query):
             await api.happen(callback_query=each)
         await inbox.until(lambda update: update.action, times=3)
-        async with asyncio.timeout(5):
-            while not {"900", "901"} <= set(api.answered) or len(api.made("answerCallbackQuery")) < 3:
-                await asyncio.sleep(0)
+        await api.until_called("answerCallbackQuery", times=3)
+    assert set(api.answered) == {"900", "901"}
     first, second, _ = inbox.updates
     assert (first.sender.id, first.address.thread, first.message) == ("5", "77", str(under["message_id"]))
     assert second.message == "3"

@@ -1,0 +1,1 @@
+"""An OpenAI-compatible API in front of the agent, on the gateway's server."""

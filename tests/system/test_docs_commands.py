@@ -1,4 +1,4 @@
-"""Every command, option and environment variable that the documentation names exists."""
+"""Every command, option, setting and environment variable that the documentation names exists."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("docs/**/*.md"), ROOT / "README.md", *ROOT.glob("plugins/*/*/README.md")])
@@ -49,6 +51,17 @@ with click.Context(hermes, info_name="hermes", obj=Application()) as context:
     json.dump({"commands": described(hermes, context),
                "adapters": {item.name: item.spec.environment for item in context.obj.host.registry("adapters")},
                "settings": [row.path for row in known_settings(context.obj.host.config)]}, sys.stdout)
+"""
+
+CHECK = """
+import json, os, sys
+from pathlib import Path
+from hermes_host.cli.entry import run
+
+for place, text in json.load(sys.stdin):
+    Path(os.environ["HERMES_HOME"], "config.yaml").write_text(text, encoding="utf-8")
+    if run(["config", "check"]):
+        print(place)
 """
 
 _VARIABLE = re.compile(r"\b(?:HERMES|TELEGRAM|EMAIL|API_SERVER|WEBHOOK|GATEWAY|SESSION)_[A-Z0-9_]*[A-Z0-9]\b")
@@ -105,6 +118,28 @@ def test_every_setting_named_by_a_variable_with_two_underscores_exists(installat
     assert sorted(used - settings) == []
 
 
+def test_every_block_of_settings_shown_is_valid(tmp_path):
+    shown = [
+        (str(page.relative_to(ROOT)), re.sub(r"\$\{\w+\}", "a-word", text))
+        for page in PAGES
+        if "reference" not in page.parts
+        for text in settings_of(page.read_text(encoding="utf-8"))
+    ]
+    assert shown
+    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "HERMES_HOME": str(tmp_path), "LANG": "C.UTF-8"}
+    outcome = subprocess.run(
+        [sys.executable, "-c", CHECK],
+        input=json.dumps(shown),
+        env=environ,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
+    assert outcome.returncode == 0, outcome.stderr
+    assert {line for line in outcome.stdout.splitlines() if "No problems" not in line} == set()
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [
@@ -150,6 +185,21 @@ def commands_of(text: str) -> list[list[str]]:
     return [words for words in found if words]
 
 
+def settings_of(text: str) -> list[str]:
+    """The blocks of code that look like parts of config.yaml."""
+    found = []
+    for code in map(textwrap.dedent, _code(text)):
+        if code.lstrip().startswith("{"):
+            continue  # JSON, of somebody else's file
+        try:
+            value = yaml.safe_load(code)
+        except yaml.YAMLError:
+            continue
+        if isinstance(value, dict) and all(re.fullmatch("[a-z_]+", str(key)) for key in value) and "rules" not in value:
+            found.append(code)
+    return found
+
+
 def problem_of(words: list[str], node: dict[str, Any]) -> str:
     """What does not exist of a command line; empty when all does."""
     root, arguments = node, 0
@@ -184,7 +234,7 @@ def _code(text: str) -> list[str]:
     fences = re.compile(r"^([ \t]*)(```+|~~~+)[^\n]*\n(.*?)^\1\2[ \t]*$", re.MULTILINE | re.DOTALL)
     blocks = [match.group(3) for match in fences.finditer(text)]
     rest = fences.sub("\n", text)
-    blocks += re.findall(r"(?:^(?: {4}|\t)[^\n]*\n?)+", rest, re.MULTILINE)
+    blocks += re.findall(r"(?:^(?: {4}|\t)[^\n]*\n?|^\n(?= {4}))+", rest, re.MULTILINE)
     spans = re.findall(r"(?<!`)`([^`]+)`(?!`)", rest)
     return [*blocks, *(" ".join(span.split("\n")) for span in spans if span.startswith("hermes "))]
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +19,11 @@ from hermes_mcp_server.desk import Desk
 from hermes_mcp_server.offered import OfferedTools
 from hermes_mcp_server.sessions import session_uri
 from hermes_mcp_server.shelf import Shelf
+from hermes_mcp_server.watching import watch
 from hermes_mcp_server.workbench import Workbench
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Sequence
 
     from mcp.server.context import ServerRequestContext
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
 __all__ = ["HostServer"]
 
 log = logging.getLogger(__name__)
-
-_LOOK = 15.0
-"""Seconds between two looks at the tools while nobody calls: what brings tools at run time says nothing of changes."""
 
 _RESOURCE_NOT_FOUND = -32002
 
@@ -70,7 +68,6 @@ class HostServer:
         self._benches: dict[bool, Workbench] = {}
         """For the client on the pipe, where it speaks a protocol without connections."""
         self._shelf = Shelf(context)
-        self._stopping = asyncio.Event()
         self._watch: asyncio.Task[None] | None = None
         self.sdk: Server[Any]
 
@@ -79,11 +76,12 @@ class HostServer:
         await self._offered.refresh()
         await self._shelf.fill()
         self.sdk = self._made()
-        self._watch = self._context.spawn(self._look(), name="look at the tools")
+        self._watch = self._context.spawn(watch(self._context, self.look), name="watch the tools")
 
     async def aclose(self) -> None:
         """End what runs, and leave every session. May be called twice."""
-        self._stopping.set()
+        if self._watch is not None:
+            self._watch.cancel()
         self._clients.listen.close()
         await self._desk.aclose()
         await self._conversations.aclose()
@@ -124,7 +122,9 @@ class HostServer:
 
     async def _list_tools(self, context: Context, params: Any) -> types.ListToolsResult:
         self._clients.of(context)
-        await self._offered.refresh()
+        if await self._offered.refresh():
+            # Seen first by whoever asked; the others have to be told all the same.
+            self._context.spawn(self._clients.tools_changed(), name="tell clients of other tools")
         own = [CONVERSE] if self._settings.converse else []
         return types.ListToolsResult(tools=[*own, *self._offered.tools])
 
@@ -174,14 +174,6 @@ class HostServer:
     async def _left(self, client: Client) -> None:
         for bench in client.data.values():
             await bench.aclose()
-
-    async def _look(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                async with asyncio.timeout(_LOOK):
-                    await self._stopping.wait()
-            except TimeoutError:
-                await self.look()
 
     async def look(self) -> None:
         """See whether the tools are other ones now, and tell the clients."""

@@ -201,3 +201,13 @@ async def test_a_client_that_listens_is_told_when_the_tools_change(bench):
         await client.call_tool("converse", {"message": "Hello."})
         async with asyncio.timeout(10):
             assert "ToolsListChanged" in type(await anext(aiter(changes))).__name__
+
+
+async def test_a_change_that_a_source_of_tools_tells_reaches_clients_by_itself(bench, words):
+    heard: asyncio.Queue = asyncio.Queue()
+    client = await bench.stdio("--toolsets", "fixture", message_handler=heard.put)
+    assert words(await client.call_tool("reveal", {})) == "revealed"
+    async with asyncio.timeout(10):
+        while (await heard.get()).method != "notifications/tools/list_changed":
+            pass
+    assert words(await client.call_tool("revealed", {})).startswith("This is a simple text")

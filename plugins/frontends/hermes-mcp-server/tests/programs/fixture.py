@@ -308,12 +308,47 @@ def late(context, spec):
     return Late(context)
 
 
+class Telling:
+    """A tool that is there as soon as another one is called; whoever waits is told."""
+
+    revealed = asyncio.Event()
+
+    async def tools(self):
+        if not self.revealed.is_set():
+            return []
+        return [
+            ToolSpec(
+                name="revealed",
+                summary="A revealed tool",
+                parameters=NOTHING,
+                target="fixture:simple_text",
+                effects=frozenset({"read"}),
+                toolset="fixture",
+            )
+        ]
+
+    async def changed(self):
+        if self.revealed.is_set():
+            await asyncio.Event().wait()
+        await self.revealed.wait()
+
+
+def telling(context, spec):
+    return Telling()
+
+
+async def reveal(arguments, call):
+    Telling.revealed.set()
+    return "revealed"
+
+
 class Fixture:
     """The plugin."""
 
     @hookimpl
     def hermes_tool_sources(self):
         yield ToolSourceSpec(name="late", summary="For tests", target="fixture:late")
+        yield ToolSourceSpec(name="telling", summary="For tests", target="fixture:telling")
 
     @hookimpl
     def hermes_plugin_info(self):
@@ -331,6 +366,14 @@ class Fixture:
                 toolset="fixture",
                 parallel=True,
             )
+        yield ToolSpec(
+            name="reveal",
+            summary="Bring another tool",
+            parameters=NOTHING,
+            target="fixture:reveal",
+            effects=frozenset({"read"}),
+            toolset="fixture",
+        )
         yield ToolSpec(
             name="save",
             summary="Save something",

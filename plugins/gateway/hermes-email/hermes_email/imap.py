@@ -154,7 +154,8 @@ class Connection:
             if client._imap.response("EXISTS")[1] != [None]:
                 return
             client.idle()
-            client.idle_check(timeout=seconds)
+            if not _has_read_on(client):
+                client.idle_check(timeout=seconds)
             client.idle_done()
 
     def look(self) -> None:
@@ -189,6 +190,21 @@ class Connection:
             with suppress(OSError):
                 # The method of TLS sockets would take the encryption away under the thread that reads.
                 socket.socket.shutdown(client.socket(), socket.SHUT_RDWR)
+
+
+def _has_read_on(client: IMAPClient) -> bool:
+    """Whether something has come that is not seen at the socket any more: news in one packet with the answer to IDLE
+    are in the buffer above it, where `idle_check` does not look."""
+    connection = client.socket()
+    before = connection.gettimeout()
+    connection.setblocking(False)
+    try:
+        stream = getattr(client._imap, "_file", None) or client._imap.file
+        return bool(stream.peek(1))
+    except (BlockingIOError, ssl.SSLWantReadError):
+        return False
+    finally:
+        connection.settimeout(before)
 
 
 def _log_in(client: IMAPClient, login: Login, host: str) -> None:

@@ -55,7 +55,8 @@ class EmailSettings(msgspec.Struct, frozen=True, kw_only=True):
         list[str],
         Meta(
             description="The names (authserv-id) under which your own mail server reports in Authentication-Results "
-            "who really sent a mail. Name only servers that remove such headers from outside. Empty: DKIM is checked here."
+            "who really sent a mail. Only servers that remove such headers from mail that comes in. Empty: DKIM is "
+            "checked here."
         ),
     ] = []
     require_authentication: Annotated[

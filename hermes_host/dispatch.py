@@ -9,6 +9,8 @@ import asyncio
 import inspect
 import logging
 import threading
+from contextlib import suppress
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from hermes_host.errors import PluginError
@@ -62,11 +64,29 @@ async def _in_daemon_thread(function: Callable[[], Any]) -> Any:
             value = function()
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the boundary to foreign code
             failure = PluginError(describe(error))
-        if not loop.is_closed():
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(finish, value, failure)
 
-    threading.Thread(target=work, name="hermes-hook", daemon=True).start()
+    try:
+        _idle.pop().put(work)
+    except IndexError:
+        queue: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        queue.put(work)
+        threading.Thread(target=_serve, args=(queue,), name="hermes-hook", daemon=True).start()
     return await future
+
+
+_MOST_IDLE = 4
+_idle: list[SimpleQueue[Callable[[], None]]] = []
+"""The queues of threads that wait for work: starting one takes longer than most hooks. The last takes the next."""
+
+
+def _serve(queue: SimpleQueue[Callable[[], None]]) -> None:
+    while True:
+        queue.get()()
+        if len(_idle) >= _MOST_IDLE:
+            return
+        _idle.append(queue)
 
 
 async def notify(plugins: Plugins, hook: str, **values: Any) -> None:

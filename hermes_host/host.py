@@ -61,7 +61,7 @@ class Host(Catalogue):
         super().__init__(
             home=home, environ=environ, plugins=plugins, blocked=blocked, overrides=overrides, project=project
         )
-        self._sessions: list[Session] = []
+        self._sessions: dict[str, Session] = {}
 
     @cached_property
     def rules(self) -> Rules:
@@ -270,13 +270,13 @@ class Host(Catalogue):
         from hermes_host.dispatch import notify
 
         session = Session(self, writer, records, **choices)
-        self._sessions.append(session)
+        self._sessions[session.id] = session
         await notify(self.plugins, "hermes_session_started", session=session.context)
         return session
 
     def session(self, session_id: str) -> Session | None:
         """The live session of that id, or None."""
-        return next((session for session in self._sessions if session.id == session_id), None)
+        return self._sessions.get(session_id)
 
     def forget(self, session_id: str) -> None:
         """Delete a conversation and the files kept for it. Raises `NotFound`, or `SessionError` while it is in use."""
@@ -294,8 +294,8 @@ class Host(Catalogue):
 
     async def release(self, session: Session) -> None:
         """Free what a session holds; called when it is closed."""
-        if session in self._sessions:
-            self._sessions.remove(session)
+        if self._sessions.get(session.id) is session:
+            del self._sessions[session.id]
         if "terminals" in self.__dict__:
             await self.terminals.close(session.id)
 
@@ -333,7 +333,7 @@ class Host(Catalogue):
 
     async def aclose(self) -> None:
         """Close every session, terminal and provider. May be called twice."""
-        for session in list(self._sessions):
+        for session in list(self._sessions.values()):
             await session.close()
         if "background" in self.__dict__:
             await self.background.aclose()

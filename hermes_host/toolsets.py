@@ -9,7 +9,7 @@ from hermes_host.errors import NotFound, PluginError
 from hermes_host.registry import KINDS, Contribution, fault_of, near_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from hermes_host.host import Host
     from hermes_host.plugins import PluginRecord
@@ -27,19 +27,27 @@ def toolset_of(tool: Contribution[ToolSpec]) -> str:
 
 def members(host: Host, name: str) -> Sequence[str]:
     """The names of the tools behind a toolset, a tool or `all`. Raises `NotFound`, naming near ones."""
-    return _members(host, name, frozenset())
+    return _members(host, name, _grouped(host), frozenset())
 
 
-def _members(host: Host, name: str, seen: frozenset[str]) -> Sequence[str]:
+def _grouped(host: Host) -> Mapping[str, Sequence[str]]:
+    """The names of tools by the toolset that each belongs to."""
+    groups: dict[str, list[str]] = {}
+    for tool in host.tools:
+        groups.setdefault(toolset_of(tool), []).append(tool.name)
+    return groups
+
+
+def _members(host: Host, name: str, groups: Mapping[str, Sequence[str]], seen: frozenset[str]) -> Sequence[str]:
     if name in EVERYTHING:
         return host.tools.names()
-    found = [tool.name for tool in host.tools if toolset_of(tool) == name]
+    found = list(groups.get(name, ()))
     declared = name in host.toolsets
     if declared and name not in seen:
         spec = host.toolsets.get(name).spec
         found += [tool for tool in spec.tools if tool in host.tools]
         for included in spec.includes:
-            found += _members(host, included, seen | {name})
+            found += _members(host, included, groups, seen | {name})
     if not found and not declared and name in host.tools:
         found = [name]
     if not found and not declared:
@@ -56,19 +64,27 @@ def select_tools(host: Host, names: Sequence[str] | None, platform: str) -> Sequ
     `names` None means the platform's setting, and without one, all tools; an empty sequence means none.
     Raises `NotFound` for a name the caller gave; a stale name in the configuration is passed over.
     """
-    wanted = _configured(host, platform) if names is None else {tool for name in names for tool in members(host, name)}
-    chosen = (tool for tool in host.tools if tool.name in wanted)
-    return sorted((tool for tool in chosen if not unavailable(host, tool)), key=lambda tool: tool.name)
+    groups = _grouped(host)
+    if names is None:
+        wanted = _configured(host, platform, groups)
+    else:
+        wanted = {tool for name in names for tool in _members(host, name, groups, frozenset())}
+    chosen = [tool for tool in host.tools if tool.name in wanted]
+    # Tools of one plugin share their check, as a rule: it is asked once.
+    checks = {(tool.plugin, tool.spec.available): tool for tool in reversed(chosen)}
+    useless = {check for check, tool in checks.items() if unavailable(host, tool)}
+    usable = [tool for tool in chosen if (tool.plugin, tool.spec.available) not in useless]
+    return sorted(usable, key=lambda tool: tool.name)
 
 
-def _configured(host: Host, platform: str) -> set[str]:
+def _configured(host: Host, platform: str, groups: Mapping[str, Sequence[str]]) -> set[str]:
     configured = host.config.section("platform_toolsets").get(platform)
     if configured is None:
         return set(host.tools.names())
     found: set[str] = set()
     for name in configured:
         try:
-            found.update(members(host, name))
+            found.update(_members(host, name, groups, frozenset()))
         except NotFound:
             continue
     return found

@@ -1,7 +1,7 @@
 """Noticing code that blocks the event loop, and saying whose it is.
 
 A blocking call in a coroutine stops every conversation of the process, and nothing in the loop can end it. A thread
-that runs only while a turn runs notices within two seconds, finds the plugin on the loop's stack, and reports it.
+that runs while turns run notices within two seconds, finds the plugin on the loop's stack, and reports it.
 """
 
 from __future__ import annotations
@@ -22,40 +22,42 @@ __all__ = ["LoopWatch"]
 LIMIT = 1.0
 """Seconds the loop may not answer."""
 
+_watched: dict[asyncio.AbstractEventLoop, set[LoopWatch]] = {}
+_lock = threading.Lock()
+
 
 class LoopWatch:
-    """Watches the running loop from `start` to `stop`."""
+    """Watches the running loop from `start` to `stop`. All watches of one loop share a thread."""
 
-    def __init__(self, plugins: Plugins, report: Callable[[str], None], limit: float | None = None) -> None:
+    def __init__(self, plugins: Plugins, report: Callable[[str], None]) -> None:
         """`report` is called in the loop, once, with one line for the user."""
         self._plugins = plugins
         self._report = report
-        self._limit = LIMIT if limit is None else limit
-        self._over = threading.Event()
 
     def start(self) -> None:
         """Begin to watch the loop this is called in."""
-        loop, thread = asyncio.get_running_loop(), threading.get_ident()
-        threading.Thread(target=self._watch, args=(loop, thread), name="hermes-watch", daemon=True).start()
+        loop = asyncio.get_running_loop()
+        with _lock:
+            watches = _watched.get(loop)
+            if watches is not None:
+                watches.add(self)
+                return
+            watches = _watched[loop] = {self}
+        arguments = (loop, threading.get_ident(), watches)
+        threading.Thread(target=_watch, args=arguments, name="hermes-watch", daemon=True).start()
 
     def stop(self) -> None:
         """Watch no longer."""
-        self._over.set()
+        with _lock:
+            for watches in _watched.values():
+                watches.discard(self)
 
-    def _watch(self, loop: asyncio.AbstractEventLoop, thread: int) -> None:
-        answered = threading.Event()
-        while not self._over.wait(self._limit):
-            answered.clear()
-            try:
-                loop.call_soon_threadsafe(answered.set)
-            except RuntimeError:  # the loop is closed
-                return
-            if answered.wait(self._limit) or self._over.is_set():
-                continue
-            line = self._blame(sys._current_frames().get(thread))
-            if line:
-                loop.call_soon_threadsafe(self._report, line)
-                return
+    def tell(self, loop: asyncio.AbstractEventLoop, frame: FrameType | None) -> bool:
+        """Report whose code is on the loop's stack; whether there was something to report."""
+        line = self._blame(frame)
+        if line:
+            loop.call_soon_threadsafe(self._report, line)
+        return bool(line)
 
     def _blame(self, frame: FrameType | None) -> str:
         """The problem in one line; empty when no plugin is on the stack, as on a machine that was asleep."""
@@ -74,3 +76,28 @@ class LoopWatch:
             if not record.builtin and record.module.partition(".")[0] == package:
                 return record
         return None
+
+
+def _watch(loop: asyncio.AbstractEventLoop, thread: int, watches: set[LoopWatch]) -> None:
+    """The thread of one loop. It outlives the last watch for a moment: the next turn often begins at once."""
+    answered, never = threading.Event(), threading.Event()
+    while not never.wait(LIMIT):
+        with _lock:
+            if not watches:
+                del _watched[loop]
+                return
+        answered.clear()
+        try:
+            loop.call_soon_threadsafe(answered.set)
+            if answered.wait(LIMIT):
+                continue
+            frame = sys._current_frames().get(thread)
+            with _lock:
+                still = set(watches)
+            told = {watch for watch in still if watch.tell(loop, frame)}
+        except RuntimeError:  # the loop is closed
+            with _lock:
+                _watched.pop(loop, None)
+            return
+        with _lock:
+            watches -= told

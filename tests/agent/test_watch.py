@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 import types
 from pathlib import Path
 
@@ -59,3 +60,19 @@ async def test_a_plugin_that_blocks_the_loop_is_named(tmp_path: Path, monkeypatc
         assert "plugin 'blocker'" in notice
         assert "zz_blocker.py:" in notice
         assert ", block)" in notice
+
+
+async def test_turns_that_run_side_by_side_are_watched_by_one_thread(tmp_path: Path) -> None:
+    watching: list[int] = []
+
+    async def answer(request: ModelRequest) -> str:
+        watching.append(sum(thread.name == "hermes-watch" for thread in threading.enumerate()))
+        return "ok"
+
+    before = sum(thread.name == "hermes-watch" for thread in threading.enumerate())
+    async with StandInHost(tmp_path) as host:
+        host.script(*[answer] * 5)
+        sessions = [await host.start() for _ in range(5)]
+        ended = await asyncio.gather(*(events_of(session.run("go")) for session in sessions))
+    assert [finished(events).outcome for events in ended] == ["completed"] * 5
+    assert {number - before for number in watching} == {1}

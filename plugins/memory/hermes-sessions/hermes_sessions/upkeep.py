@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import TYPE_CHECKING
 
 from hermes_host.errors import HermesError
@@ -20,6 +21,10 @@ __all__ = ["Upkeep", "connect"]
 
 log = logging.getLogger(__name__)
 
+_PAUSE = 2.0
+"""Seconds from one upkeep to the next: a process that holds many conversations is not to do nothing else. What the
+index lacks is taken in by the next one, or by whoever searches first."""
+
 
 def connect(context: PluginContext, spec: MemorySpec) -> Upkeep:
     """Make the part that is told of every turn."""
@@ -34,6 +39,7 @@ class Upkeep:
         self._settings = context.section(SessionSettings, "sessions")
         self._told = False
         self._running: asyncio.Task[None] | None = None
+        self._again = 0.0
 
     async def observe(self, exchange: Exchange, session: SessionContext) -> None:
         """Give a title, take what was said into the index, and make the daily backup. Faults are logged.
@@ -47,7 +53,8 @@ class Upkeep:
 
                 self._told = True
                 session.announce(brought_line(store.brought), code="sessions.brought")
-            if self._running is None or self._running.done():
+            if (self._running is None or self._running.done()) and time.monotonic() >= self._again:
+                self._again = time.monotonic() + _PAUSE
                 work = asyncio.to_thread(self._maintain)
                 self._running = self._context.spawn(work, name="upkeep of conversations")
         if self._settings.titles:

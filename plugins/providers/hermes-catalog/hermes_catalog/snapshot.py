@@ -75,6 +75,9 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """False where it is not known that the vendor's prices apply."""
 
 
+_MOST_KEPT = 1000
+
+
 class _Data(msgspec.Struct, frozen=True):
     date: str
     vendors: dict[str, Vendor]
@@ -88,6 +91,9 @@ class Snapshot:
         self._file = file
         self._clock = clock
         self._indexes: dict[str, dict[str, Entry]] = {}
+        self._facts: dict[tuple[str, str], PricedFacts] = {}
+        """What was asked for already. Prices may change with the day."""
+        self._day = ""
 
     @cached_property
     def _data(self) -> _Data:
@@ -115,6 +121,15 @@ class Snapshot:
 
     def facts(self, provider: str, model: str) -> PricedFacts:
         """What the snapshot says; the source is `assumed` where it only knows the family, or nothing."""
+        day = time.strftime("%Y-%m-%d", time.gmtime(self._clock()))
+        if self._day != day or len(self._facts) > _MOST_KEPT:
+            self._day, self._facts = day, {}
+        facts = self._facts.get((provider, model))
+        if facts is None:
+            facts = self._facts[provider, model] = self._look_up(provider, model)
+        return facts
+
+    def _look_up(self, provider: str, model: str) -> PricedFacts:
         known = self._data.providers.get(provider, Provider(prices=False))
         if known.vendor:
             return self._of_vendor(provider, model, self._data.vendors[known.vendor], known.prices)

@@ -74,11 +74,11 @@ class Sessions:
 
     async def read(self, call: Call) -> web.StreamResponse:
         """One."""
-        return json_answer(call, _shown(self._owned(call)))
+        return json_answer(call, _shown(await self._owned(call)))
 
     async def messages(self, call: Call) -> web.StreamResponse:
         """What was said in it."""
-        info = self._owned(call)
+        info = await self._owned(call)
         records = self._runs.store.load(info.id)
         removed = {
             identity
@@ -95,7 +95,7 @@ class Sessions:
 
     async def rename(self, call: Call) -> web.StreamResponse:
         """Give it a title."""
-        info = self._owned(call)
+        info = await self._owned(call)
         title = _text(call.json(), "title", 100)
         if not title:
             raise refused("`title` is missing.", "title")
@@ -112,7 +112,7 @@ class Sessions:
 
     async def fork(self, call: Call) -> web.StreamResponse:
         """A copy of it, up to the message `until` where that is given."""
-        info = self._owned(call)
+        info = await self._owned(call)
         writer = self._runs.store.fork(info.id, until=_text(call.json(), "until", 100))
         try:
             self._ledger.own(writer.info.id, call.key.id)
@@ -123,7 +123,7 @@ class Sessions:
 
     async def delete(self, call: Call) -> web.StreamResponse:
         """Remove it for good."""
-        info = self._owned(call)
+        info = await self._owned(call)
         self._runs.store.delete(info.id)
         self._ledger.disown(info.id)
         return json_answer(call, {"id": info.id, "object": "session", "deleted": True})
@@ -133,18 +133,18 @@ class Sessions:
         text = _text(call.json(), "content", 100_000)
         if not text.strip():
             raise refused("`content` is missing.", "content")
-        self._live(call).steer(text)
+        (await self._live(call)).steer(text)
         return json_answer(call, {"object": "session", "id": call.path["id"], "steered": True}, status=202)
 
     async def stop(self, call: Call) -> web.StreamResponse:
         """End the turn at work."""
-        self._live(call).interrupt()
+        (await self._live(call)).interrupt()
         return json_answer(call, {"object": "session", "id": call.path["id"], "stopped": True}, status=202)
 
     async def say(self, call: Call) -> web.StreamResponse:
         """A turn: as events of the host's own form, or in one piece."""
         body = call.json()
-        info = self._owned(call)
+        info = await self._owned(call)
         entries = [{"role": "user", "content": body.get("content")}]
         asked = chat_messages(entries, provenance=provenance_of(call.key), most=1)
         model = body.get("model") or call.settings.model_name
@@ -185,16 +185,17 @@ class Sessions:
             return None
         return info if info.id == session else None
 
-    def _owned(self, call: Call) -> SessionInfo:
+    async def _owned(self, call: Call) -> SessionInfo:
         session = call.path["id"]
         self._runs.owns(call.key, session)
+        await self._runs.settled(session)
         info = self._find(session)
         if info is None:
             raise ApiError(404, f"There is no conversation {session[:100]!r}.", code="not_found")
         return info
 
-    def _live(self, call: Call) -> Any:
-        info = self._owned(call)
+    async def _live(self, call: Call) -> Any:
+        info = await self._owned(call)
         live = self._conversations.session(info.id)
         if live is None or not live.busy:
             raise ApiError(409, "No turn runs in that conversation.", code="no_turn")

@@ -146,6 +146,8 @@ class Runs:
         self._desk = desk
         self._settings = settings
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._closing: dict[str, asyncio.Task[None]] = {}
+        self._one_at_a_time = asyncio.Lock()
         self.stopping = False
 
     def models(self) -> Sequence[str]:
@@ -189,7 +191,7 @@ class Runs:
                 try:
                     yield Run(session, wanted)
                 finally:
-                    await self._close(session, wanted)
+                    self._leave(session, wanted)
         except HermesError as error:
             raise error_of(error) from error
         finally:
@@ -244,6 +246,7 @@ class Runs:
         return session
 
     async def _resume(self, wanted: Wanted, approver: Asker | None) -> Session:
+        await self.settled(wanted.session)
         if self._conversations.session(wanted.session) is not None:
             raise ApiError(409, "A turn runs in that conversation.", code="session_busy", headers={"Retry-After": "2"})
         try:
@@ -263,8 +266,25 @@ class Runs:
         """Whether it is the model without tools."""
         return model == f"{self._settings.model_name}-fast"
 
+    def _leave(self, session: Session, wanted: Wanted) -> None:
+        """Close a conversation beside the answers: stores wait for the disk then, and no client should."""
+        closing = asyncio.create_task(self._close(session, wanted), name=f"api-close-{session.id}")
+        self._closing[session.id] = closing
+        closing.add_done_callback(lambda task: self._closed(session.id, task))
+
+    def _closed(self, session: str, task: asyncio.Task[None]) -> None:
+        self._closing.pop(session, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.warning("the conversation %s could not be closed", session, exc_info=error)
+
+    async def settled(self, session: str) -> None:
+        """Wait until a conversation that was left is closed."""
+        if (closing := self._closing.get(session)) is not None:
+            await asyncio.wait({closing})
+
     async def _close(self, session: Session, wanted: Wanted) -> None:
-        await session.close("parked")
+        async with self._one_at_a_time:
+            await session.close("parked")
         if not wanted.session and (not wanted.keep or self.is_fast(wanted.model)):
             self._ledger.disown(session.id)
             try:
@@ -281,3 +301,5 @@ class Runs:
                 task.cancel()
             if late:
                 await asyncio.wait(late, timeout=2.0)
+        if self._closing:
+            await asyncio.wait(set(self._closing.values()), timeout=2.0)

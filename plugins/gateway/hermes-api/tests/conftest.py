@@ -103,11 +103,15 @@ def serve(tmp_path: Path):
             server = await host.context("gateway").services.get(WebServer)
             listening, mounted = asyncio.Event(), asyncio.Event()
             tasks = [asyncio.create_task(server.run(listening.set)), asyncio.create_task(daemon.run(mounted.set))]
-            waiting = asyncio.gather(listening.wait(), mounted.wait())
-            await asyncio.wait([waiting, *tasks], return_when=asyncio.FIRST_COMPLETED)
-            for task in tasks:
-                if task.done():
-                    task.result()
+            await listening.wait()
+            begun = asyncio.create_task(mounted.wait())
+            await asyncio.wait([begun, *tasks], return_when=asyncio.FIRST_COMPLETED)
+            begun.cancel()
+            if tasks[1].done():
+                tasks[0].cancel()
+                await asyncio.wait(tasks)
+                await host.aclose()
+                tasks[1].result()
             async with aiohttp.ClientSession() as http:
                 served = Served(server.address, host, vendor, http)
                 served.task = tasks[1]

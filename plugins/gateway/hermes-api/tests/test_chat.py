@@ -30,7 +30,9 @@ def texts(found: list[tuple[str, Any]]) -> str:
 
 
 def reason(found: list[tuple[str, Any]]) -> Any:
-    return [data["choices"][0]["finish_reason"] for _, data in found if isinstance(data, dict) and data.get("choices")][-1]
+    return [data["choices"][0]["finish_reason"] for _, data in found if isinstance(data, dict) and data.get("choices")][
+        -1
+    ]
 
 
 BODY = {"model": "hermes-agent", "messages": [{"role": "user", "content": "Hi"}], "stream": True}
@@ -185,7 +187,7 @@ async def test_settings_of_the_answer_reach_the_model(serve):
 
 
 async def test_images_reach_the_model_and_nothing_is_fetched(serve):
-    pixel = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+    pixel = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
     part = {"type": "image_url", "image_url": {"url": pixel}}
     async with serve(lambda request: chat("A pixel.")(request)) as api:
         status, _, _ = await api.chat({"role": "user", "content": [{"type": "text", "text": "What is it?"}, part]})

@@ -169,13 +169,21 @@ MIGRATIONS: dict[int, str] = {}
 
 
 class Database:
-    """One connection to `gateway.db`. Safe to use from several threads, one at a time."""
+    """`gateway.db`: one connection that writes and one that reads, each for one thread at a time.
+
+    Reading waits for nobody who writes: it sees what was committed, and within a transaction what that has done.
+    """
 
     def __init__(self, home: Path) -> None:
         self.path = home / "gateway.db"
         self._home = home
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
+        self._forced: bool | None = None
+        self._writer = 0
+        """The thread that is in a transaction."""
+        self._reading = threading.RLock()
+        self._reader: sqlite3.Connection | None = None
 
     @contextlib.contextmanager
     def transaction(self, *, forced: bool = True) -> Iterator[sqlite3.Connection]:
@@ -190,13 +198,18 @@ class Database:
                 yield connection
                 return
             try:
-                connection.execute(f"PRAGMA synchronous = {'FULL' if forced else 'NORMAL'}")
+                if forced is not self._forced:
+                    connection.execute(f"PRAGMA synchronous = {'FULL' if forced else 'NORMAL'}")
+                    self._forced = forced
                 connection.execute("BEGIN IMMEDIATE")
+                self._writer = threading.get_ident()
                 try:
                     yield connection
                 except BaseException:
                     connection.rollback()
                     raise
+                finally:
+                    self._writer = 0
                 connection.commit()
             except sqlite3.Error as error:
                 if connection.in_transaction:
@@ -206,31 +219,49 @@ class Database:
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """Read. Raises `SessionError`."""
-        with self._lock:
-            try:
+        if self._writer == threading.get_ident():
+            with self._explained():
                 yield self._open()
-            except sqlite3.Error as error:
-                raise SessionError(f"{self.path} cannot be read: {error}", remedy=_remedy(error)) from error
+            return
+        if self._connection is None:
+            with self._lock, self._explained():
+                self._open()  # makes the file, where there is none
+        with self._reading, self._explained():
+            if self._reader is None:
+                self._reader = _connect(self.path)
+                self._reader.execute("PRAGMA query_only = ON")
+            yield self._reader
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise SessionError(f"{self.path} cannot be read: {error}", remedy=_remedy(error)) from error
 
     def close(self) -> None:
         """Release it. May be called twice; used again, it is opened again."""
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+        with self._lock, self._reading:
+            for connection in (self._reader, self._connection):
+                if connection is not None:
+                    connection.close()
+            self._reader = self._connection = self._forced = None
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
             private_directory(self._home)
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
-            connection = sqlite3.connect(
-                self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
-            connection.row_factory = sqlite3.Row
+            connection = _connect(self.path)
             connection.execute("PRAGMA journal_mode = WAL")
             _bring_up(connection, self.path)
             self._connection = connection
         return self._connection
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    connection.row_factory = sqlite3.Row
+    return connection
 
 
 def _bring_up(connection: sqlite3.Connection, path: Path) -> None:

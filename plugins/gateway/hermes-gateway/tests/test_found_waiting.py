@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+import threading
 import time
 
+import pytest
+from hermes_gateway.database import Database
 from hermes_gateway.presenting import Showing
 from hermes_gateway.settings import Settings
 
@@ -65,3 +69,31 @@ async def test_a_turn_that_ends_while_it_is_being_shown_ends_as_soon_as_that_is_
     adapter.go_on.set()
     assert await ending == Receipt(address=CHAT, messages=("m1",))
     assert time.monotonic() - before < 1
+
+
+def test_reading_the_database_waits_for_nobody_who_writes(tmp_path):
+    database = Database(tmp_path)
+    with database.transaction() as connection:
+        connection.execute("INSERT INTO words VALUES ('testing', 'a', '1')")
+    begun, go_on = threading.Event(), threading.Event()
+
+    def write():
+        with database.transaction() as connection:
+            connection.execute("UPDATE words SET value = '2'")
+            with database.reading() as own:
+                assert own.execute("SELECT value FROM words").fetchone()[0] == "2"
+            begun.set()
+            go_on.wait(10)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    begun.wait(10)
+    with database.reading() as connection:
+        assert connection.execute("SELECT value FROM words").fetchone()[0] == "1"
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            connection.execute("UPDATE words SET value = '3'")
+    go_on.set()
+    writer.join()
+    with database.reading() as connection:
+        assert connection.execute("SELECT value FROM words").fetchone()[0] == "2"
+    database.close()

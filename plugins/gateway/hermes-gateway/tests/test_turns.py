@@ -157,6 +157,7 @@ async def test_more_than_may_wait_is_refused_visibly(gateway, platform):
     for number in range(4):
         await platform.say(f"more {number}")
     await platform.until_said("2 messages wait already")
+    await platform.until(lambda: len(platform.acknowledged) == 6)
     go.set()
     await platform.until_said("rest")
     assert words(running.model.requests[1])[-1] == "more 0\n\nmore 1"

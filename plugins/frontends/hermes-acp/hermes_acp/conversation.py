@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from hermes_acp import slash
+from hermes_acp.mcp_servers import HandedOver
 from hermes_acp.modes import mode_of
 from hermes_acp.people import Person
 from hermes_acp.prompt import message_of
@@ -64,6 +65,8 @@ class Conversation:
         self.person = Person(self)
         self.session: Session | None = None
         self.options: Options | None = None
+        self.servers = HandedOver({})
+        """The MCP servers that the editor handed over for it."""
         self.calls = ToolCalls(self.specs, self._directory)
         self._relay = Relay(self.calls)
         self._specs: dict[str, ToolSpec] = {}

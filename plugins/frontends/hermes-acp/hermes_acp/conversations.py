@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from hermes_acp.conversation import Conversation
+from hermes_acp.mcp_servers import McpServers, entries_of
 from hermes_acp.modes import BYPASS, KEY, choose, offered
 from hermes_acp.options import Options
 from hermes_host.errors import HermesError, NotFound, SessionError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from hermes_acp.editor import Editor
     from hermes_acp.settings import Settings
@@ -44,6 +45,7 @@ class Conversations:
         self._start = start
         self._bypass = bypass
         self._live: dict[str, Conversation] = {}
+        self.mcp_servers = McpServers(host, settings)
 
     def get(self, session_id: str) -> Conversation:
         """A live conversation. Raises `NotFound`."""
@@ -55,40 +57,59 @@ class Conversations:
             )
         return found
 
-    async def new(self, directory: str) -> Conversation:
-        """Begin one in a directory."""
+    async def new(self, directory: str, servers: Sequence[Any] | None = None) -> Conversation:
+        """Begin one in a directory, with the MCP servers that the editor hands over."""
         cwd = self._checked(directory)
-        conversation = Conversation(self._editor, self._host)
-        session = await self._host.start(
-            **self._start,
-            source=SOURCE,
-            directory=cwd,
-            approver=conversation.person,
-            questioner=conversation.person,
+        return await self._begin(
+            cwd, servers, lambda choices: self._host.start(**self._start, source=SOURCE, **choices)
         )
-        return await self._open(conversation, session)
 
-    async def load(self, session_id: str, directory: str) -> Conversation:
+    async def load(self, session_id: str, directory: str, servers: Sequence[Any] | None = None) -> Conversation:
         """Open one that was, under its own id. Raises `NotFound`, or `SessionError` while it is in use elsewhere."""
         cwd = self._checked(directory)
         live = self._live.get(session_id)
         if live is not None:
             if live.busy:
                 raise SessionError("A prompt is being answered in this conversation.", remedy="Cancel it first.")
-            live.begin_anew(cwd)
-            return live
+            wanted = entries_of(servers or ())
+            # With other servers it is opened anew; one in which nothing was said could not be found again.
+            if live.servers.entries == wanted or not live.live.messages:
+                live.begin_anew(cwd)
+                live.servers = live.servers.kept(wanted)
+                return live
+            await self.close(session_id)
         info = self._found(session_id)
-        conversation = Conversation(self._editor, self._host)
-        session = await self._host.resume(info.id, approver=conversation.person, questioner=conversation.person)
-        session.context.directory = cwd
-        return await self._open(conversation, session)
+        return await self._begin(cwd, servers, lambda choices: self._host.resume(info.id, **choices))
 
-    async def fork(self, session_id: str, directory: str) -> Conversation:
+    async def fork(self, session_id: str, directory: str, servers: Sequence[Any] | None = None) -> Conversation:
         """Go on in a copy; the original stays as it is."""
         cwd = self._checked(directory)
         writer = self._host.sessions.fork(self._found(session_id).id)
         writer.close()
-        return await self.load(writer.info.id, cwd)
+        return await self.load(writer.info.id, cwd, servers)
+
+    async def _begin(
+        self, directory: str, servers: Sequence[Any] | None, begin: Callable[[dict[str, Any]], Awaitable[Session]]
+    ) -> Conversation:
+        """A conversation of the session that `begin` gives for these choices."""
+        conversation = Conversation(self._editor, self._host)
+        conversation.servers = handed_over = await self.mcp_servers.open(servers, directory if self._is_local() else "")
+        tools = handed_over.tools
+        try:
+            session = await begin(
+                {
+                    "directory": directory,
+                    "approver": conversation.person,
+                    "questioner": conversation.person,
+                    "extra_tools": tools.specs if tools is not None else (),
+                }
+            )
+        except BaseException:
+            await handed_over.aclose()
+            raise
+        if tools is not None:
+            tools.attach(session.context)
+        return await self._open(conversation, session)
 
     async def _open(self, conversation: Conversation, session: Session) -> Conversation:
         bypass = self._settings.allow_bypass or self._bypass

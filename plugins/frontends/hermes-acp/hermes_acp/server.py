@@ -16,10 +16,9 @@ from hermes_acp.editor import Editor
 from hermes_acp.setting_up import authentication_methods, fault_of
 from hermes_host import __version__
 from hermes_host.errors import AuthFailed, HermesError, NotFound
-from hermes_host.visible import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable
 
     from hermes_acp.conversation import Conversation
     from hermes_acp.settings import Settings
@@ -44,7 +43,6 @@ class Server:
         self._settings = settings
         self._editor = Editor()
         self._conversations = Conversations(host, self._editor, settings, start or {}, bypass=bypass)
-        self._told_servers = False
         self._methods: dict[str, tuple[type[Any], Callable[[Any], Awaitable[dict[str, Any]]]]] = {
             "initialize": (schema.InitializeRequest, self._initialize),
             "authenticate": (schema.AuthenticateRequest, self._authenticate),
@@ -112,7 +110,7 @@ class Server:
             "agentCapabilities": {
                 "loadSession": True,
                 "promptCapabilities": {"image": True, "audio": False, "embeddedContext": True},
-                "mcpCapabilities": {"http": False, "sse": False},
+                "mcpCapabilities": await self._conversations.mcp_servers.capabilities(),
                 "sessionCapabilities": {"list": {}, "resume": {}, "fork": {}, "close": {}, "delete": {}},
             },
         }
@@ -128,36 +126,28 @@ class Server:
     # ----------------------------------------------------------------------------------------------- conversations
 
     async def _new(self, request: schema.NewSessionRequest) -> dict[str, Any]:
-        conversation = await self._conversations.new(request.cwd)
-        return {"sessionId": conversation.id, **self._opened(conversation, request)}
+        conversation = await self._conversations.new(request.cwd, request.mcp_servers)
+        return {"sessionId": conversation.id, **self._opened(conversation)}
 
     async def _load(self, request: schema.LoadSessionRequest) -> dict[str, Any]:
-        conversation = await self._conversations.load(request.session_id, request.cwd)
+        conversation = await self._conversations.load(request.session_id, request.cwd, request.mcp_servers)
         await conversation.replay()
-        return self._opened(conversation, request)
+        return self._opened(conversation)
 
     async def _resume(self, request: schema.ResumeSessionRequest) -> dict[str, Any]:
-        return self._opened(await self._conversations.load(request.session_id, request.cwd), request)
+        conversation = await self._conversations.load(request.session_id, request.cwd, request.mcp_servers)
+        return self._opened(conversation)
 
     async def _fork(self, request: schema.ForkSessionRequest) -> dict[str, Any]:
-        conversation = await self._conversations.fork(request.session_id, request.cwd)
-        return {"sessionId": conversation.id, **self._opened(conversation, request)}
+        conversation = await self._conversations.fork(request.session_id, request.cwd, request.mcp_servers)
+        return {"sessionId": conversation.id, **self._opened(conversation)}
 
-    def _opened(self, conversation: Conversation, request: Any) -> dict[str, Any]:
+    def _opened(self, conversation: Conversation) -> dict[str, Any]:
         # The answer is written before this task first waits, so the editor knows the id when these reach it.
-        unused = self._unused_servers(request)
-        conversation.spawn(conversation.introduce(_about_servers(unused) if unused and not self._told_servers else ""))
-        self._told_servers = self._told_servers or bool(unused)
+        servers = conversation.servers
+        conversation.spawn(conversation.introduce(servers.notice))
         state = conversation.options.state() if conversation.options is not None else {}
-        return {**state, "_meta": {"hermes": {"mcpServersNotUsed": unused}}} if unused else state
-
-    def _unused_servers(self, request: Any) -> list[str]:
-        """The MCP servers the editor hands over that are not in the user's own configuration."""
-        try:
-            configured = set(self._host.config.get("mcp_servers") or ())
-        except HermesError:
-            configured = set()
-        return [server.name for server in request.mcp_servers or () if server.name not in configured]
+        return {**state, "_meta": {"hermes": {"mcpServersNotUsed": servers.unused}}} if servers.unused else state
 
     async def _list(self, request: schema.ListSessionsRequest) -> dict[str, Any]:
         return self._conversations.listed(request.cwd, request.cursor)
@@ -208,14 +198,6 @@ class _SetModel(schema.BaseModel):
     @property
     def model_id(self) -> str:
         return self.modelId
-
-
-def _about_servers(names: Sequence[str]) -> str:
-    listed = one_line(", ".join(names), 300)
-    return (
-        f"*The MCP servers of the editor are not used: {listed}. `hermes mcp add` makes them known to the agent, for "
-        "all its surfaces.*"
-    )
 
 
 def _code(error: HermesError) -> int:

@@ -19,4 +19,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     allow_bypass: Annotated[
         bool, Meta(description="Offer a mode that answers every permission request with yes. Know what you do.")
     ] = False
+    mcp_servers: Annotated[
+        bool, Meta(description="Use the MCP servers that an editor hands over with a conversation.")
+    ] = True
     models: Annotated[int, Meta(description="The most models the editor's list shows.", ge=1)] = 200

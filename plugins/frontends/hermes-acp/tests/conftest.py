@@ -106,6 +106,7 @@ class Place:
         self.project = folder / "project"
         self.server = server
         self._stack = stack
+        self.plugins = PLUGINS
         self.home.mkdir()
         self.project.mkdir()
         self.settings: dict[str, Any] = {
@@ -124,7 +125,7 @@ class Place:
             "HERMES_HOME": str(self.home),
             "HOME": str(self.home.parent),
             "PATH": os.environ["PATH"],
-            "HERMES_PLUGINS": PLUGINS,
+            "HERMES_PLUGINS": self.plugins,
             "PYTHONPATH": str(NOISY),
         }
 
@@ -136,7 +137,7 @@ class Place:
         self.write_settings()
         editor = _client(handlers)
         to_agent, to_editor = os.pipe(), os.pipe()
-        host = StandInHost(self.home, plugins=PLUGINS.split(","), environ=self.environ)
+        host = StandInHost(self.home, plugins=self.plugins.split(","), environ=self.environ)
         host.add_plugin("noisy", noisy_plugin)
         await self._stack.enter_async_context(host)
         server = Server(host, host.context("acp").section(Settings, "acp"))

@@ -6,7 +6,10 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from hermes_host.errors import HermesError, ToolError
+from hermes_host.messages import Text
 from hermes_host.protocols import Assessment, ToolOutput
 from hermes_host.visible import one_line
 from hermes_mcp.offers import objection
@@ -75,7 +78,19 @@ async def call(arguments: dict[str, Any], call: ToolContext) -> ToolOutput:
     )
     from hermes_mcp.results import tool_output
 
-    return tool_output(result, call)
+    return _redacted(tool_output(result, call), server)
+
+
+def _redacted(output: ToolOutput, server: Server) -> ToolOutput:
+    """Without the secrets of the server's own settings, which the host need not know."""
+    redact = server.log.redact
+    if isinstance(output.content, str):
+        return msgspec.structs.replace(output, content=redact(output.content))
+    parts = tuple(
+        msgspec.structs.replace(part, text=redact(part.text)) if isinstance(part, Text) else part
+        for part in output.content
+    )
+    return msgspec.structs.replace(output, content=parts)
 
 
 async def _resources(server: Server, kind: str, arguments: dict[str, Any], call: ToolContext) -> ToolOutput:
@@ -84,7 +99,8 @@ async def _resources(server: Server, kind: str, arguments: dict[str, Any], call:
         from hermes_mcp.results import resource_output
 
         uri = str(arguments["uri"])
-        return resource_output(await connection.call(lambda client: client.read_resource(uri), call), call)
+        read = await connection.call(lambda client: client.read_resource(uri), call)
+        return _redacted(resource_output(read, call), server)
     cursor = arguments.get("cursor") or None
     page = await connection.call(lambda client: client.list_resources(cursor=cursor), call)
     rows = [

@@ -83,6 +83,13 @@ async def test_it_gets_the_variables_of_its_entry_as_they_stand_and_runs_where_i
     assert "SECRET_OF_THE_HOST" not in shown["environment"]
 
 
+async def test_a_secret_of_its_entry_does_not_reach_the_model(bench, host, entry, open_servers, begin):
+    session = await begin(await open_servers(it=entry("by_hand", "shown", env={"API_TOKEN": "only-for-the-server"})))
+    text = text_of((await bench.call(host, "mcp_it_go", session=session)).content)
+    assert "[secret API_TOKEN]" in text
+    assert "only-for-the-server" not in text
+
+
 async def test_an_address_is_reached_with_the_headers_of_its_entry(bench, host, web_server, open_servers, begin):
     handed_over = await open_servers(web={"type": "http", "url": web_server("friendly", "http"), "headers": {"X": "1"}})
     assert handed_over.left_out == {}

@@ -58,6 +58,8 @@ def tools():
             {"type": "object", "properties": {"a": {"type": "string", "pattern": "(a+)+$"}}},
         ]
         return [tool(f"schema{number}", inputSchema=schema) for number, schema in enumerate(bad)]
+    if how == "acting":
+        return [tool("go", annotations={})]
     return [tool("go")]
 
 

@@ -47,8 +47,12 @@ _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.
 """What happens before anything was written to the platform."""
 
 _CONNECT, _ANSWER, _UPLOAD = 10.0, 30.0, 100.0
-_LOGGERS = ("httpx", "telegram.Bot", "telegram.ext.ExtBot", "telegram.request.BaseRequest")
+_LOGGERS = ("httpx", "telegram.Bot")
+"""Those that write down whole addresses."""
+_WORDY = "telegram.request.BaseRequest"
+"""Writes down whole answers that are no JSON, such as pages of a proxy; they become errors anyway."""
 _REVOKED = "Get a new one from @BotFather (https://t.me/BotFather), then `hermes config set TELEGRAM_BOT_TOKEN TOKEN`."
+_WRONG_SERVER = "telegram.base_url may be wrong: it has neither the token nor `/bot` at its end. Or the token is."
 _REMEDIES = {
     "chat not found": "A person must write to the bot first; in a group or channel it must be a member.",
     "blocked by the user": "That person must unblock it.",
@@ -65,10 +69,12 @@ class Api:
         """Raises `ConfigError` for a proxy that cannot be used."""
         self._token = token
         server = (settings.base_url or OFFICIAL).rstrip("/").removesuffix("/bot")
+        self._own_server = bool(settings.base_url)
         self._files = f"{server}/file/bot{token}"
         self._filter = _Redacting(token)
         for name in _LOGGERS:
             logging.getLogger(name).addFilter(self._filter)
+        logging.getLogger(_WORDY).addFilter(_silent)
         # One context of TLS for all connections: each takes megabytes.
         self._options: dict[str, Any] = {"verify": httpx.create_ssl_context() if server.startswith("https:") else False}
         if settings.proxy:
@@ -104,6 +110,7 @@ class Api:
         """Close its connections."""
         for name in _LOGGERS:
             logging.getLogger(name).removeFilter(self._filter)
+        logging.getLogger(_WORDY).removeFilter(_silent)
         await self._request.shutdown()
 
     # ------------------------------------------------------------------------------------------------- receiving
@@ -189,9 +196,13 @@ class Api:
             raise self._translate(error, sending=sending) from None
 
     def _translate(self, error: TelegramError, *, sending: bool) -> HermesError:
-        said = self.redact(error.message).removeprefix("Bad Request: ").removeprefix("Forbidden: ").rstrip(".")
+        # Without the page that was sent in place of an answer, which the library puts behind.
+        said = self.redact(error.message).partition(". Parsing the server response")[0][:500]
+        said = said.removeprefix("Bad Request: ").removeprefix("Forbidden: ").rstrip(".")
         match error:
             case InvalidToken():
+                if self._own_server and said.startswith("Not Found"):
+                    return AuthFailed("The Bot API server does not know the bot.", remedy=_WRONG_SERVER, status=404)
                 return AuthFailed("Telegram does not know the bot's token.", remedy=_REVOKED, status=401)
             case RetryAfter():
                 wait = error.retry_after
@@ -230,8 +241,12 @@ def _too_large(limit: int) -> errors.BadRequest:
     return errors.BadRequest(f"The file is larger than {limit / 1_000_000:g} MB.", status=413)
 
 
+def _silent(record: logging.LogRecord) -> bool:
+    return False
+
+
 class _Redacting(logging.Filter):
-    """Takes the token out of records of the libraries that write down whole addresses."""
+    """Takes the token out of records."""
 
     def __init__(self, token: str) -> None:
         super().__init__()

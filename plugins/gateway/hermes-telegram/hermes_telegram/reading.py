@@ -56,8 +56,8 @@ class Reader:
         """Raises `ConfigError` for a pattern that is none."""
         self._settings = settings
         self._me = me
-        self._free = frozenset(str(chat) for chat in settings.free_response_chats)
-        self._patterns = [_compiled(pattern) for pattern in settings.mention_patterns]
+        self._free = frozenset(str(chat).strip() for chat in _several(settings.free_response_chats, ","))
+        self._patterns = [_compiled(str(pattern)) for pattern in _several(settings.mention_patterns, "\n") if pattern]
 
     def read(self, raw: dict[str, Any]) -> Read:
         """What an update says; nothing for one that is for nobody, or cannot be understood."""
@@ -131,6 +131,11 @@ class Reader:
             if entity.type == "bot_command" and (words.endswith(f"@{own}") or ("@" not in words and not entity.offset)):
                 return True
         return any(pattern.search(text) for pattern in self._patterns)
+
+
+def _several(value: object, between: str) -> Sequence[object]:
+    """The items of a list, or of a text as an environment variable has it."""
+    return value if isinstance(value, list) else str(value).split(between)
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:

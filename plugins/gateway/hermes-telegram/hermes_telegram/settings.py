@@ -22,14 +22,14 @@ class TelegramSettings(Struct, frozen=True, kw_only=True):
         ),
     ] = True
     free_response_chats: Annotated[
-        list[str | int],
+        list[str | int] | str | int,
         Meta(
-            description="Ids of groups where every message is for the agent.",
+            description="Ids of groups where every message is for the agent; as one text, with commas between them.",
             extra={"environment": ("TELEGRAM_FREE_RESPONSE_CHATS",)},
         ),
     ] = []
     mention_patterns: Annotated[
-        list[str],
+        list[str] | str,
         Meta(
             description="Regular expressions that count as a mention, such as '\\bhermes\\b'; case does not matter.",
             extra={"environment": ("TELEGRAM_MENTION_PATTERNS",)},

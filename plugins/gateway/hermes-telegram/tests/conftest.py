@@ -139,7 +139,7 @@ class BotApi:
     async def until_called(self, method: str, *, times: int) -> None:
         """Wait until a method was called so many times."""
         async with self._changed:
-            await asyncio.wait_for(self._changed.wait_for(lambda: len(self.made(method)) >= times), 10)
+            await asyncio.wait_for(self._changed.wait_for(lambda: len(self.made(method)) >= times), 30)
 
     def texts(self) -> list[str]:
         return [message.get("text", message.get("caption", "")) for message in self.messages.values()]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 from hermes_telegram.markup import render, utf16_length
 from hermes_telegram.tables import display_width
@@ -88,3 +90,35 @@ def test_of_too_many_marks_the_least_needed_go():
 )
 def test_nothing_is_too_odd(markdown: str):
     assert "deep" in render(markdown).text
+
+
+def test_any_mixture_has_marks_that_fit_and_keeps_its_words():
+    words = [
+        "**",
+        "_",
+        "*",
+        "~~",
+        "`",
+        "word",
+        "👋",
+        "é",
+        "<b>",
+        "\\",
+        "&nbsp;",
+        "[x](http://e.t)",
+        "<http://a.b>",
+        " ",
+    ]
+    lines = ["\n", "\n\n", "- ", "1. ", "> ", "# ", "    ", "---\n", "[ ] ", "\t", "| a | b |\n|---|---|\n| c | d |\n"]
+    random = Random(1)
+    for _ in range(1500):
+        markdown = "".join(random.choice(words + lines) for _ in range(random.randint(1, 40)))
+        text, marks, length = render(markdown)
+        assert (text, length) == (text.strip(), utf16_length(text))
+        assert text.count("👋") == markdown.count("👋") or "~~~" in markdown or "```" in markdown
+        units = text.encode("utf-16-le")
+        for mark in marks:
+            assert 0 <= mark.offset < mark.offset + mark.length <= length
+            units[mark.offset * 2 : (mark.offset + mark.length) * 2].decode("utf-16-le")
+            inside = [other for other in marks if mark.offset < other.offset < mark.offset + mark.length]
+            assert all(other.offset + other.length <= mark.offset + mark.length for other in inside)

@@ -87,6 +87,8 @@ async def test_a_wrong_token_is_said_at_the_start(api: Any, adapter_of: Any, inb
         await (await adapter_of(token="99:wrong")).run(inbox)
     with pytest.raises(ConfigError, match="does not look like"):
         await (await adapter_of(token="a token/with?odd#parts")).run(inbox)
+    with pytest.raises(AuthFailed, match="base_url"):
+        await (await adapter_of(base_url=f"{api.url}/elsewhere")).run(inbox)
     assert inbox.accounts == []
 
 

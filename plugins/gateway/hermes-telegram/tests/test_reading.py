@@ -61,7 +61,7 @@ async def test_a_group_message_without_a_mention_is_not_for_the_agent(api: Any, 
             },
         ),
     ]
-    adapter = await adapter_of(mention_patterns=[r"\bhermes\b"])
+    adapter = await adapter_of(mention_patterns=r"\bhermes\b")
     found = await heard(api, adapter, inbox, *({"message": api.message(chat=GROUP, **each)} for _, each in spoken))
     assert [update.addressed for update in found] == [wanted for wanted, _ in spoken]
     assert {update.kind for update in found} == {"group"}
@@ -75,7 +75,9 @@ async def test_a_mention_is_found_behind_characters_that_count_twice(api: Any, a
     assert found[0].addressed
 
 
-@pytest.mark.parametrize("settings", [{"require_mention": False}, {"free_response_chats": [-100777]}])
+@pytest.mark.parametrize(
+    "settings", [{"require_mention": False}, {"free_response_chats": [-100777]}, {"free_response_chats": "-1,-100777"}]
+)
 async def test_where_no_mention_is_required_all_is_for_the_agent(
     api: Any, adapter_of: Any, inbox: Any, settings: dict[str, Any]
 ):

@@ -238,10 +238,13 @@ async def test_refusals_say_what_to_do(
 
 
 @pytest.mark.parametrize(("status", "kind"), [(502, DeliveryUncertain), (429, RateLimited), (200, DeliveryUncertain)])
-async def test_an_answer_that_is_no_json_is_understood(api: Any, adapter_of: Any, status: int, kind: type[HermesError]):
+async def test_an_answer_that_is_no_json_is_understood_and_not_written_down(
+    api: Any, adapter_of: Any, status: int, kind: type[HermesError], caplog: pytest.LogCaptureFixture
+):
     api.faults.append(status)
-    with pytest.raises(kind):
+    with pytest.raises(kind) as caught:
         await (await adapter_of()).send(ANN, Outbound(text="x"))
+    assert "<html>" not in caplog.text + str(caught.value)
 
 
 async def test_how_long_to_wait_is_told(api: Any, adapter_of: Any, refusal: Any):

@@ -79,8 +79,7 @@ class Opened:
 
         It has exactly these rights; `beside` a turn, one that is open is taken as it is. Raises what opening raises.
         """
-        lock = self._locks.setdefault(key, asyncio.Lock())
-        async with lock:
+        async with self._locks.setdefault(key, asyncio.Lock()):
             held = self._open.get(key)
             if held is not None and (held.session.id != session_id or (held.rights != rights and not beside)):
                 await self._close(key, "parked")
@@ -180,7 +179,7 @@ class Opened:
         if self.at_work(key):
             self._wait_to_park(key, held)
         else:
-            self._spawn(self._close(key, "parked"))
+            self._spawn(self._park(held))
 
     def at_work(self, key: str) -> bool:
         """Whether something of the session runs: a turn, a subagent, a background process."""
@@ -202,12 +201,19 @@ class Opened:
                 return
             if not self.at_work(key):
                 spare -= 1
-                self._spawn(self._close(key, "parked"))
+                self._spawn(self._park(self._open[key]))
+
+    async def _park(self, held: Held) -> None:
+        # Who wants the session again meanwhile waits until it is put aside: it has one writer.
+        async with self._locks.setdefault(held.key, asyncio.Lock()):
+            if self._open.get(held.key) is held and not self.at_work(held.key):
+                await self._close(held.key, "parked")
 
     async def let_go(self, key: str, reason: str = "parked") -> None:
         """Close the conversation's session, if it is open."""
-        if key in self._open:
-            await self._close(key, reason)
+        async with self._locks.setdefault(key, asyncio.Lock()):
+            if key in self._open:
+                await self._close(key, reason)
 
     def end(self, key: str, session_id: str, memory: str) -> None:
         """End a session for good, beside everything else: memories are asked what to keep of it, one at a time, where

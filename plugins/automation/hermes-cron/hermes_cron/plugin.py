@@ -39,7 +39,7 @@ def hermes_tools() -> Iterable[ToolSpec]:
     yield ToolSpec(
         name="cronjob",
         summary="Jobs that run later or again and again, unattended, in conversations of their own: the prompt must "
-        "say all they need. schedule in plain words (every weekday at 9; in 20 minutes; tomorrow at 7pm) or as cron. Tell "
+        "say all they need. schedule in plain words (every weekday at 9; in 20 minutes; tomorrow at 7pm) or cron. Tell "
         "the user the meaning and the next run that come back.",
         parameters="hermes_cron.tool:CronjobArguments",
         target="hermes_cron.tool:cronjob",

@@ -166,7 +166,8 @@ class Scheduler:
 
     async def _deliver(self) -> None:
         try:
-            await self._deliverer.deliver()
+            if await self._deliverer.deliver():
+                self._changed.set()
         except Exception:
             # Whatever a delivery fails of, the other jobs run on; it is tried again at the next look.
             log.exception("answers could not be delivered")

@@ -15,7 +15,7 @@ from hermes_email import smtp
 from hermes_email.authentication import look_up
 from hermes_email.composing import Envelope, compose, message_id, message_ids, plain_subject
 from hermes_email.imap import Connection
-from hermes_email.reading import RETRY_SECONDS, Reader, fetch
+from hermes_email.reading import Reader, fetch
 from hermes_email.records import Records, thread_name
 from hermes_email.sender import normalised
 from hermes_email.servers import login, server
@@ -60,12 +60,14 @@ def connect(context: PluginContext, spec: AdapterSpec) -> EmailAdapter:
 class EmailAdapter:
     """See `hermes_host.protocols.Adapter`."""
 
-    def __init__(self, context: PluginContext, *, lookup: Lookup = look_up) -> None:
-        """`lookup` gives the DNS records that signatures are checked with."""
+    def __init__(self, context: PluginContext, *, lookup: Lookup = look_up, retry_seconds: float = 60.0) -> None:
+        """`lookup` gives the DNS records that signatures are checked with; where it cannot just now, the mail is
+        looked at again after `retry_seconds`."""
         self._context = context
         self._settings = context.section(EmailSettings)
         self._sender = normalised(self._settings.address)
         self._lookup = lookup
+        self._retry_seconds = retry_seconds
         self._records = Records(context.state_directory)
         self._fetching = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -91,7 +93,7 @@ class EmailAdapter:
     async def run(self, inbox: Inbox) -> None:
         """Wait for mail until cancelled. Lost connections are opened again for ever."""
         calls = _Calls()
-        reader = Reader(self._settings, self._records, inbox, self._lookup, calls)
+        reader = Reader(self._settings, self._records, inbox, self._lookup, calls, self._retry_seconds)
         state = _State()
         try:
             while True:
@@ -118,7 +120,7 @@ class EmailAdapter:
             inbox.connected(self._sender, name=self._settings.address)
             while True:
                 await reader.take_new(connection, progress)
-                longest = min(self._settings.idle_seconds, RETRY_SECONDS if progress.later else 3600.0)
+                longest = min(self._settings.idle_seconds, self._retry_seconds if progress.later else 3600.0)
                 if connection.can_idle:
                     await calls(connection.idle, longest)
                 else:

@@ -5,6 +5,7 @@ IMAPClient (BSD) speaks the protocol. Nothing here changes a mail but `mark_seen
 
 from __future__ import annotations
 
+import selectors
 import socket
 import ssl
 import time
@@ -155,7 +156,9 @@ class Connection:
                 return
             client.idle()
             if not _has_read_on(client):
-                client.idle_check(timeout=seconds)
+                with selectors.DefaultSelector() as selector:
+                    selector.register(client.socket(), selectors.EVENT_READ)
+                    selector.select(seconds)
             client.idle_done()
 
     def look(self) -> None:
@@ -194,7 +197,8 @@ class Connection:
 
 def _has_read_on(client: IMAPClient) -> bool:
     """Whether something has come that is not seen at the socket any more: news in one packet with the answer to IDLE
-    are in the buffer above it, where `idle_check` does not look."""
+    are in the buffer above it. (The library's `idle_check` misses them, and breaks at a line that comes in two packets.)
+    """
     connection = client.socket()
     before = connection.gettimeout()
     connection.setblocking(False)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from hermes_email.structure import Leaf
     from hermes_host.protocols import Inbox
 
-__all__ = ["RETRY_SECONDS", "Progress", "Reader", "fetch"]
+__all__ = ["Progress", "Reader", "fetch"]
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +49,6 @@ _PLACEHOLDER = "(This mail has no text.)"
 _TRIES = 5
 """How often a mail is looked at again whose sender cannot be judged just now, or that breaks the protocol."""
 _LATER = 100
-RETRY_SECONDS = 60.0
-"""How long a mail waits whose sender cannot be judged."""
 _STALE_SECONDS = 7 * 86_400.0
 _MARGIN_SECONDS = 86_400.0
 _SIGNATURES = {"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"}
@@ -94,16 +92,19 @@ class Reader:
         inbox: Inbox,
         lookup: Lookup,
         call: Callable[..., Awaitable[Any]],
+        retry_seconds: float,
     ) -> None:
         self._settings = settings
         self._records = records
         self._inbox = inbox
         self._lookup = lookup
         self._call = call
+        self._retry_seconds = retry_seconds
         self._own = settings.own_addresses
         self._limit = HourlyLimit(settings.hourly_limit)
         self._word = f"read:{settings.username or settings.address}@{settings.imap_host}/{settings.folder}"
-        self._broken: dict[int, int] = {}
+        self._trying = 0
+        self._tried = 0
         self._looked_again = time.monotonic()
 
     async def open(self, connection: Connection, folder: Folder) -> Progress:
@@ -138,22 +139,33 @@ class Reader:
 
     async def take_new(self, connection: Connection, progress: Progress) -> None:
         """Read what is new, one mail after the other. A mail counts as read once the gateway has it."""
-        if progress.later and time.monotonic() - self._looked_again >= RETRY_SECONDS:
+        if progress.later and time.monotonic() - self._looked_again >= self._retry_seconds:
             self._looked_again = time.monotonic()
             for uid in sorted(progress.later):
                 await self._again(connection, progress, uid)
         for uid in await self._call(connection.from_uid, progress.next):
-            if not await self._taken(connection, progress, uid) and len(progress.later) < _LATER:
-                progress.later[uid] = 1
+            self._tried = self._tried + 1 if uid == self._trying else 1
+            self._trying = uid
+            # A mail that breaks every connection must not keep the others from being read.
+            if self._tried > _TRIES or not await self._taken(connection, progress, uid):
+                if len(progress.later) < _LATER:
+                    progress.later[uid] = 1
+                else:
+                    self._inbox.trouble(f"The mail with the UID {uid} is left out: too many others cannot be judged.")
             progress.next = uid + 1
             self._keep(progress)
 
     async def _again(self, connection: Connection, progress: Progress, uid: int) -> None:
-        last = progress.later[uid] >= _TRIES
-        if await self._taken(connection, progress, uid, last=last) or last:
-            del progress.later[uid]
+        tries = progress.later[uid]
+        if tries > _TRIES:
+            self._inbox.trouble(f"The mail with the UID {uid} cannot be read and is left out.")
         else:
+            # Counted first: it may be what breaks the connection.
             progress.later[uid] += 1
+            self._keep(progress)
+            if not await self._taken(connection, progress, uid, last=tries == _TRIES):
+                return
+        del progress.later[uid]
         self._keep(progress)
 
     async def _taken(self, connection: Connection, progress: Progress, uid: int, *, last: bool = False) -> bool:
@@ -162,17 +174,15 @@ class Reader:
             update = await self._update(connection, progress, uid, last=last)
         except _Unknowable:
             return False
-        except (BadRequest, InvalidResponse) as error:
-            self._broken[uid] = self._broken.get(uid, 0) + 1
-            if self._broken[uid] < _TRIES:
-                raise ConnectionLost(str(error)) from error
-            self._inbox.trouble(f"The mail with the UID {uid} cannot be read and is left out: {error}")
-            return True
-        self._broken.pop(uid, None)
+        except InvalidResponse as error:
+            raise ConnectionLost(str(error)) from error  # what else is in the line is anybody's guess
         if update is not None:
             await self._inbox.put(update)
             if self._settings.mark_seen and update.sender.verified:
-                await self._call(connection.mark_seen, uid)
+                try:
+                    await self._call(connection.mark_seen, uid)
+                except InvalidResponse as error:
+                    log.info("the mail with the UID %d cannot be marked as read: %s", uid, error)
         return True
 
     async def _update(self, connection: Connection, progress: Progress, uid: int, *, last: bool) -> Inbound | None:

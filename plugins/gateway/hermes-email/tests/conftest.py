@@ -15,11 +15,11 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
 from email.utils import format_datetime
-from datetime import UTC, datetime
 from html.parser import HTMLParser
 from itertools import count
 from pathlib import Path
@@ -28,11 +28,11 @@ from typing import Any, NamedTuple
 import pytest
 import trustme
 from aiosmtpd.smtp import SMTP, AuthResult
-from imapclient import IMAPClient
-
 from hermes_email.adapter import EmailAdapter
 from hermes_email.records import thread_name
 from hermes_email.settings import EmailSettings
+from imapclient import IMAPClient
+
 from hermes_host.context import PluginContext
 from hermes_host.protocols import Address
 from hermes_host.testing import PlatformDriver, ScriptedInbox
@@ -360,6 +360,7 @@ async def smtp(smtp_options: dict[str, Any]) -> AsyncIterator[Smtp]:
 async def office(imap: ImapServer, smtp: Smtp) -> AsyncIterator[PostOffice]:
     """The post office; the IMAP server is the one of the fixture `imap`."""
     pairs: set[asyncio.StreamWriter] = set()
+    tasks: set[Any] = set()
 
     async def pass_on(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
         with suppress(OSError):
@@ -369,6 +370,7 @@ async def office(imap: ImapServer, smtp: Smtp) -> AsyncIterator[PostOffice]:
         target.close()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tasks.add(asyncio.current_task())
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", imap.port)
         pairs.update((writer, far_writer))
         await asyncio.gather(pass_on(reader, far_writer), pass_on(far_reader, writer))
@@ -385,6 +387,8 @@ async def office(imap: ImapServer, smtp: Smtp) -> AsyncIterator[PostOffice]:
     yield found
     server.close()
     await cut()
+    if tasks:
+        await asyncio.wait(tasks)
     with suppress(Exception):
         found.client.logout()
 
@@ -423,7 +427,8 @@ def settings(office: PostOffice) -> dict[str, Any]:
 def make(office: PostOffice, settings: dict[str, Any], tmp_path: Path) -> Iterator[Callable[..., EmailAdapter]]:
     """Makes adapters of the same home, as after a restart."""
 
-    def make_one(*, lookup: Any = None, password: str = office.imap.password, **changes: Any) -> EmailAdapter:
+    def make_one(*, password: str = office.imap.password, **changes: Any) -> EmailAdapter:
+        options = {name: changes.pop(name) for name in ("lookup", "retry_seconds") if name in changes}
         secrets = {"EMAIL_PASSWORD": password}
         context = PluginContext(
             "email",
@@ -432,7 +437,7 @@ def make(office: PostOffice, settings: dict[str, Any], tmp_path: Path) -> Iterat
             secret=lambda name: secrets.get(name, ""),
             declared_secrets=frozenset({"EMAIL_PASSWORD", "EMAIL_ACCESS_TOKEN"}),
         )
-        adapter = EmailAdapter(context, **({"lookup": lookup} if lookup else {}))
+        adapter = EmailAdapter(context, **options)
         made.append(adapter)
         return adapter
 

@@ -6,17 +6,17 @@ import asyncio
 import base64
 import time
 from collections.abc import Callable
-from email.utils import format_datetime
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import dkim
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-
 from hermes_email.authentication import by_server, by_signature
 from hermes_email.sender import mailbox, mentioned, normalised
+
 from hermes_host.errors import ConnectionLost
 
 VICTIM = "victim@ok.com"
@@ -240,18 +240,15 @@ async def test_mail_that_arrives_long_after_it_was_written_is_not_verified(runni
     assert not (await received(write("No date", Date=""))).sender.verified
 
 
-@pytest.mark.parametrize(
-    "header",
-    [
+async def test_a_mail_without_exactly_one_sender_starts_nothing(running: Any, received: Any):
+    for header in (
         b"From: victim@ok.com\r\nFrom: evil@x.com\r\n",
         b"From: victim@ok.com, evil@x.com\r\n",
         b"From: friends: victim@ok.com;\r\n",
         b"",
-    ],
-)
-async def test_a_mail_without_exactly_one_sender_starts_nothing(running: Any, received: Any, header: bytes):
-    raw = b"Authentication-Results: mx.home.test; dmarc=pass header.from=ok.com\r\n" + header
-    assert await received(raw + b"To: agent@home.test\r\nSubject: x\r\n\r\nDo it.\r\n") is None
+    ):
+        raw = b"Authentication-Results: mx.home.test; dmarc=pass header.from=ok.com\r\n" + header
+        assert await received(raw + b"To: agent@home.test\r\nSubject: x\r\n\r\nDo it.\r\n") is None
 
 
 async def test_a_signed_mail_is_believed_when_the_server_says_nothing(
@@ -268,9 +265,8 @@ async def test_a_signed_mail_is_believed_when_the_server_says_nothing(
 
 
 async def test_while_dns_is_silent_the_mail_waits_and_others_do_not(
-    make: Any, office: Any, inbox: Any, write: Any, sign: Any, record: bytes, monkeypatch: pytest.MonkeyPatch
+    make: Any, office: Any, inbox: Any, write: Any, sign: Any, record: bytes
 ):
-    monkeypatch.setattr("hermes_email.reading.RETRY_SECONDS", 0.0)
     answers: list[Any] = [ConnectionLost("DNS did not answer"), record]
 
     def lookup(name: str) -> bytes:
@@ -279,7 +275,7 @@ async def test_while_dns_is_silent_the_mail_waits_and_others_do_not(
             raise answer
         return bytes(answer)
 
-    adapter = make(lookup=lookup)
+    adapter = make(lookup=lookup, retry_seconds=0.1)
     task = asyncio.create_task(adapter.run(inbox))
     await office.deliver(sign(write("Patience", believed="").as_bytes()))
     await office.say("no signature needed")

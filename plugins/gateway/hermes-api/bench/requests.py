@@ -104,7 +104,8 @@ def rss(pid: str) -> float:
 
 async def ask(http: aiohttp.ClientSession, url: str) -> float:
     began = time.perf_counter()
-    async with http.post(f"{url}/v1/chat/completions", json=BODY, headers={"Authorization": f"Bearer {KEY}"}) as found:
+    headers = {"Authorization": f"Bearer {KEY}"}
+    async with http.post(f"{url}/v1/chat/completions", json=BODY, headers=headers) as found:
         await found.read()
         assert found.status == 200, await found.text()
     return time.perf_counter() - began
@@ -122,9 +123,10 @@ async def load(url: str, pid: str, count: int, clients: int) -> str:
 
         times = sorted(sum(await asyncio.gather(*(client() for _ in range(clients))), []))
         wall, used = time.perf_counter() - began, cpu(pid) - before
+    middle, late = statistics.median(times) * 1000, times[int(len(times) * 0.95)] * 1000
     return (
-        f"{clients:3} clients: p50 {statistics.median(times) * 1000:7.1f} ms, p95 {times[int(len(times) * 0.95)] * 1000:7.1f} ms, "
-        f"{count / wall:6.1f}/s, CPU {used / count * 1000:5.2f} ms a request"
+        f"{clients:3} clients: p50 {middle:7.1f} ms, p95 {late:7.1f} ms, {count / wall:6.1f}/s, "
+        f"CPU {used / count * 1000:5.2f} ms a request"
     )
 
 

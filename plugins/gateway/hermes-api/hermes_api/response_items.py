@@ -42,7 +42,7 @@ def resource(body: dict[str, Any], identity: str, created: int, **known: Any) ->
         "frequency_penalty": 0.0,
         "top_logprobs": 0,
         "temperature": 1.0 if body.get("temperature") is None else float(body["temperature"]),
-        "reasoning": {"effort": reasoning.get("effort"), "summary": None},
+        "reasoning": {"effort": reasoning.get("effort"), "summary": _summary(reasoning)},
         "usage": None,
         "max_output_tokens": body.get("max_output_tokens"),
         "max_tool_calls": None,
@@ -54,6 +54,11 @@ def resource(body: dict[str, Any], identity: str, created: int, **known: Any) ->
         "prompt_cache_key": None,
         **known,
     }
+
+
+def _summary(reasoning: dict[str, Any]) -> str | None:
+    wish = reasoning.get("summary")
+    return wish if wish in ("auto", "concise", "detailed") else None
 
 
 def _mapping(value: Any) -> dict[str, Any]:

@@ -56,7 +56,7 @@ class Responses:
                 instructions=asked.instructions,
                 previous_response_id=previous.id if previous else None,
             )
-            items = Items(response, show_tools=call.settings.show_tools, reasoning=call.flag("Reasoning"))
+            items = Items(response, show_tools=call.settings.show_tools, reasoning=_shows_reasoning(call, body))
             headers = {SESSION: run.session.id} if asked.keep and not self._runs.is_fast(asked.model) else {}
             if body.get("stream"):
                 return await self._streamed(call, run, items, conversation, headers)
@@ -200,6 +200,11 @@ class Responses:
             input=_encode(listed),
         )
         self._ledger.keep(kept, conversation)
+
+
+def _shows_reasoning(call: Call, body: dict[str, Any]) -> bool:
+    reasoning = body.get("reasoning")
+    return call.flag("Reasoning") or (isinstance(reasoning, dict) and bool(reasoning.get("summary")))
 
 
 class _Writer:

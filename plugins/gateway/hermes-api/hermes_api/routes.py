@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 PREFIXES = ("/v1", "/api", "/health", "/openapi.json")
 _OPEN_KEY: Any = None
+_NOTHING = ("/v1/responses/compact",)
+"""Addresses of OpenAI's API that are not served and would else be taken for somebody's id."""
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +64,8 @@ class Front:
     def routers(self) -> dict[str, web.UrlDispatcher]:
         """What is mounted, by prefix."""
         found = {prefix: web.UrlDispatcher() for prefix in PREFIXES}
+        for path in _NOTHING:
+            found["/v1"].add_route("*", path, self._handler("", {}))
         for path, table in self._tables.items():
             prefix = next(prefix for prefix in PREFIXES if path == prefix or path.startswith(f"{prefix}/"))
             found[prefix].add_route("*", path, self._handler(path, table))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hermes_host.messages import ToolCall
+from hermes_host.messages import Reasoning, ToolCall
 from hermes_host.testing.model_server_chat import chat, echo, failure
 
 
@@ -127,6 +127,15 @@ async def test_a_failed_stream_ends_as_failed_and_is_not_kept(serve):
         assert data["response"]["error"]["message"]
         assert (await api.ask("GET", f"/v1/responses/{data['response']['id']}"))[0] == 404
         assert (await respond(api, "Hi"))[0] == 400
+
+
+async def test_thoughts_are_shown_to_those_who_ask_for_a_summary(serve):
+    async with serve(lambda request: chat(Reasoning(text="Hm, four."), "Four.")(request)) as api:
+        _, plain = await respond(api, "Hi")
+        _, asked = await respond(api, "Hi", reasoning={"effort": "low", "summary": "auto"})
+    assert [item["type"] for item in plain["output"]] == ["message"]
+    assert [item["type"] for item in asked["output"]] == ["reasoning", "message"]
+    assert asked["output"][0]["summary"] == [{"type": "summary_text", "text": "Hm, four."}]
 
 
 async def test_a_cut_answer_is_incomplete(serve):

@@ -312,4 +312,5 @@ async def test_the_document_has_every_route_and_no_other(serve):
                 status, _, _ = await api.ask(method.upper(), path.replace("{id}", "x"), key="")
                 assert status == (401 if table[method]["security"] else 200), path
         assert (await api.ask("PUT", "/v1/models"))[0] == 405
+        assert (await api.ask("POST", "/v1/responses/compact", {}))[0] == 404
         assert json.dumps(document)

@@ -67,7 +67,7 @@ for place, text in json.load(sys.stdin):
 _VARIABLE = re.compile(r"\b(?:HERMES|TELEGRAM|EMAIL|API_SERVER|WEBHOOK|GATEWAY|SESSION)_[A-Z0-9_]*[A-Z0-9]\b")
 _OF_PLATFORMS = ("ALLOWED_USERS", "ALLOW_ALL_USERS")
 _HERMES = re.compile(
-    r"(?:^|[|;&(]|[a-z]=\S+|\$|sudo|run|   )\s*hermes(?=$|[ \t])"  # begins a line, follows a pipe, stands in a column
+    r"(?:^|[|;&(]|[A-Za-z]=\S*|\$|sudo|run|   )\s*hermes(?=$|[ \t])"  # at the beginning, after a pipe, in a column
     r"""((?:'[^'\n]*'|"[^"\n]*"|[^'"\n])*?)"""
     r"(?=$| # |  |[|;&>`<)]|\d>|\$\()",
     re.MULTILINE,

@@ -50,7 +50,9 @@ _PATIENCE = 30.0
 _MILDER_ATTEMPTS = 4
 _ALBUM = {"photo": InputMediaPhoto, "video": InputMediaVideo, "audio": InputMediaAudio, "document": InputMediaDocument}
 _STYLES = {"primary": "primary", "danger": "danger"}
-_NO_SUCH_KIND = re.compile(r"photo|image|voice|video|animation|audio|media|wrong (?:type|file)|webpage", re.IGNORECASE)
+_NO_SUCH_KIND = re.compile(
+    r"photo|image|voice|video|animation|audio|media|wrong (?:type|file)|webpage|http url", re.IGNORECASE
+)
 
 
 class Writer:

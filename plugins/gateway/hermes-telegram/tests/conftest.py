@@ -80,7 +80,7 @@ class BotApi:
         application = web.Application(client_max_size=100_000_000)
         application.router.add_route("*", "/bot{token}/{method}", self._serve)
         application.router.add_get("/file/bot{token}/{path:.*}", self._file)
-        self._runner = web.AppRunner(application, shutdown_timeout=0.1, access_log=None)
+        self._runner = web.AppRunner(application, shutdown_timeout=0.01, access_log=None)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
         self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"

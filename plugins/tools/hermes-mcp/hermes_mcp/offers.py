@@ -177,8 +177,11 @@ class Shelf:
     def prune(self, most: int) -> None:
         """Forget all servers but those used last."""
         for folder in (self._cache, self._state):
-            files = [(file.stat().st_mtime, file) for file in folder.glob("*.json")]
-            for _, file in sorted(files, reverse=True)[most:]:
+            used: list[tuple[float, Path]] = []
+            for file in folder.glob("*.json"):
+                with suppress(FileNotFoundError):  # another process may be doing the same
+                    used.append((file.stat().st_mtime, file))
+            for _, file in sorted(used, reverse=True)[most:]:
                 file.unlink(missing_ok=True)
 
     def forget(self, server: str) -> None:

@@ -86,13 +86,18 @@ def _standing(messages: Sequence[dict[str, Any]]) -> tuple[list[str], set[str]]:
     """What is asked and not answered, in order, and what the tool was called for."""
     asked: dict[str, None] = {}
     noted: set[str] = set()
+    said: list[str] = []
     for message in messages:
         text = _text_of(message.get("content"))
         if message["role"] == "user":
+            if "has not been delivered" in text:
+                asked.update(dict.fromkeys(said))
+            said = []
             asked.update((found.group(), None) for found in _ASKED.finditer(text))
         elif message["role"] == "assistant":
             for found in re.finditer(r"answer to (\S+)\.", text):
                 asked.pop(found.group(1), None)
+                said.append(found.group(1))
             for call in message.get("tool_calls") or ():
                 noted.add(json.loads(call["function"]["arguments"])["word"])
     return list(asked), noted
@@ -114,9 +119,9 @@ class People:
         self._platform = platform
         self._chance = chance
         self._chats = chats
-        self._seen = 0
         self._late: list[Inbound] = []
-        self._retried: Counter[str] = Counter()
+        self._asked_again: dict[str, float] = {}
+        self.retried = 0
 
     async def write(self) -> None:
         """One of the things people do."""
@@ -152,22 +157,15 @@ class People:
         await self._platform.deliver(*self._late)
         self._late.clear()
 
-    async def react(self) -> None:
-        """Have the agent try again where it says that it laid something aside."""
-        messages = self._platform.messages
-        while self._seen < len(messages):
-            message = messages[self._seen]
-            self._seen += 1
-            if "laid it aside" in message.text:
-                self._retried[message.address.chat] += 1
-                retry = self._platform.update("/retry", chat=message.address.chat)
+    async def react(self, aside: Sequence[str]) -> None:
+        """Have the agent try again what it laid aside, in these chats."""
+        for chat in aside:
+            if self._asked_again.get(chat, 0.0) < time.monotonic() - 5:
+                self._asked_again[chat] = time.monotonic()
+                self.retried += 1
+                retry = self._platform.update("/retry", chat=chat)
                 self.commands[retry.update] = retry
                 await self._platform.deliver(retry)
-
-    @property
-    def retried(self) -> int:
-        """How often that was."""
-        return self._retried.total()
 
 
 async def soak(options: argparse.Namespace, folder: Path) -> tuple[dict[str, Any], list[str]]:
@@ -202,7 +200,7 @@ async def soak(options: argparse.Namespace, folder: Path) -> tuple[dict[str, Any
         told = time.monotonic()
         while time.monotonic() < over and not any(task.done() for task in doing):
             await asyncio.sleep(0.5)
-            await people.react()
+            await people.react(_aside(folder / "home"))
             if time.monotonic() - told > 60:
                 told = time.monotonic()
                 print(
@@ -268,7 +266,7 @@ async def _rest(home: Path, platform: Platform, people: People, options: argpars
     """Wait until nothing is left to do, or for three minutes without any progress."""
     seen, changed = -1, time.monotonic()
     while time.monotonic() - changed < 180:
-        await people.react()
+        await people.react(_aside(home))
         if len(platform.calls) != seen:
             seen, changed = len(platform.calls), time.monotonic()
         if not platform._waiting and not _left(home) and time.monotonic() - changed > 1:
@@ -282,6 +280,15 @@ def _query(home: Path, query: str) -> list[tuple[Any, ...]]:
         return list(connection.execute(query))
     finally:
         connection.close()
+
+
+def _aside(home: Path) -> list[str]:
+    """The chats in which something was laid aside."""
+    try:
+        rows = _query(home, "SELECT DISTINCT conversation FROM turns WHERE state = 'quarantined'")
+    except sqlite3.Error:
+        return []
+    return [str(row[0]).rpartition(":")[2] for row in rows]
 
 
 def _left(home: Path) -> list[str]:
@@ -326,7 +333,7 @@ def _violations(
 
 
 def _is_shown(item: SentMessage) -> bool:
-    """Whether a message only shows a turn that was cut off: the platform took it, and the process died before it knew."""
+    """Whether it only shows a turn that was cut off: the platform took it, and the process died before it knew."""
     return item.text.endswith("▉")
 
 

@@ -28,6 +28,8 @@ class Found(NamedTuple):
     provenance: Provenance = "owner"
     unread: Sequence[Admitted] = ()
     """Updates that were to join the turn but are not in the log."""
+    unsaid: bool = False
+    """Whether an answer was cut off in the middle."""
 
 
 def look(host: Host, claim: Claim, items: Sequence[Admitted]) -> Found:
@@ -53,7 +55,11 @@ def look(host: Host, claim: Claim, items: Sequence[Admitted]) -> Found:
     ]
     if not ends or ends[-1].outcome == "interrupted":
         # A person's interrupt ends the turn's row at once: one that still runs was cut off together with the process.
-        return Found("begun", provenance=message.provenance, unread=unread)
+        final = _final(records[last:])
+        if final is not None and final.text and not final.incomplete and not final.tool_calls:
+            return Found("over", final.text, "completed", message.provenance, unread)
+        unsaid = final is not None and final.incomplete
+        return Found("begun", provenance=message.provenance, unread=unread, unsaid=unsaid)
     return Found("over", _answer(records[last:]), ends[-1].outcome, message.provenance, unread)
 
 
@@ -61,7 +67,8 @@ def resumption(claim: Claim, found: Found) -> Message:
     """What the agent is told when it takes up a turn again."""
     note = (
         "[The program was restarted while you worked on the last message. Go on with it now. Do not repeat what is "
-        "done already: look at the results above, and check where one is not known.]"
+        "done already: look at the results above, and check where one is not known."
+        + (" The answer you had begun has not been delivered: give it again, whole.]" if found.unsaid else "]")
     )
     parts = [Text(text=note, meta={ATTACHED: "gateway"})]
     parts += [Text(text=f"\n\n{item.update.text}") for item in found.unread]
@@ -80,9 +87,14 @@ def resumption(claim: Claim, found: Found) -> Message:
 
 
 def _answer(records: Sequence[SessionRecord]) -> str:
+    final = _final(records)
+    return final.text if final is not None else ""
+
+
+def _final(records: Sequence[SessionRecord]) -> Message | None:
+    """The last message, where the agent said it."""
     messages = [record.message for record in records if record.kind == "message" and record.message is not None]
-    final = messages[-1] if messages else None
-    return final.text if final is not None and final.role == "assistant" else ""
+    return messages[-1] if messages and messages[-1].role == "assistant" else None
 
 
 def _gateway(record: SessionRecord) -> dict[str, object]:

@@ -47,6 +47,9 @@ T = TypeVar("T")
 
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 300.0
+_FIRST_WAIT = 2.0
+"""Seconds until the first look after a mail, whether the server tells of one or not; each next one waits four times as
+long, up to `idle_seconds`."""
 _REFUSED_LOGINS = 5
 """A login that worked before may be refused so often in a row, as servers in trouble do."""
 _SUBJECT_LENGTH = 70
@@ -118,13 +121,19 @@ class EmailAdapter:
             progress = await reader.open(connection, folder)
             state.worked, state.refused, state.pause = True, 0, _FIRST_PAUSE
             inbox.connected(self._sender, name=self._settings.address)
+            wait = _FIRST_WAIT
             while True:
+                before = progress.next
                 await reader.take_new(connection, progress)
-                longest = min(self._settings.idle_seconds, self._retry_seconds if progress.later else 3600.0)
+                # Some servers forget to tell of what comes at the moment they begin to; mails seldom come alone.
+                wait = _FIRST_WAIT if progress.next != before else wait * 4
+                longest = min(wait, self._settings.idle_seconds, self._retry_seconds if progress.later else wait)
                 if connection.can_idle:
                     await calls(connection.idle, longest)
                 else:
-                    await asyncio.sleep(min(self._settings.poll_interval, longest))
+                    await asyncio.sleep(
+                        min(self._settings.poll_interval, self._retry_seconds if progress.later else 3600.0)
+                    )
                     await calls(connection.look)
 
     @asynccontextmanager

@@ -197,7 +197,7 @@ class Connection:
 
 def _has_read_on(client: IMAPClient) -> bool:
     """Whether something has come that is not seen at the socket any more: news in one packet with the answer to IDLE
-    are in the buffer above it. (The library's `idle_check` misses them, and breaks at a line that comes in two packets.)
+    are in the buffer above it. The library's `idle_check` misses those, and breaks at a line that comes in two packets.
     """
     connection = client.socket()
     before = connection.gettimeout()

@@ -234,7 +234,7 @@ class Smtp:
 
     def authenticate(self, server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
         self.logins.append((data.login, data.password))
-        return AuthResult(success=data.password != b"wrong")
+        return AuthResult(success=data.password != b"wrong", handled=False)
 
 
 class PostOffice(PlatformDriver):

@@ -151,7 +151,7 @@ class Database:
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
-            self._refuse_to_forget(empty=not self.path.exists())
+            self._refuse_to_forget(empty=not self.path.exists() or self.path.stat().st_size == 0)
             private_directory(self.path.parent)
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
             connection = sqlite3.connect(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["restore_checked"]
 
 
-def restore_checked(home: Path, backup: Path | None, *, now: float, force: bool) -> Restored:
+def restore_checked(home: Path, backup: Path | None, *, now: float, force: bool = False) -> Restored:
     """See `restore`. Raises `HermesError` while something runs jobs, and for a store that is well without `force`."""
     if _somebody_runs(home):
         raise HermesError("Something runs jobs now.", remedy="`hermes gateway stop` first, then try again.")

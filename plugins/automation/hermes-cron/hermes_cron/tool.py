@@ -30,15 +30,17 @@ class CronjobArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     schedule: str | UnsetType = UNSET
     prompt: str | UnsetType = UNSET
     name: str | UnsetType = UNSET
-    deliver: Annotated[
-        list[str] | UnsetType,
-        Meta(description="origin (this chat, the default), local (a file), a platform, platform:#name"),
-    ] = UNSET
+    deliver: (
+        Annotated[
+            list[str], Meta(description="origin (this chat, the default), local (a file), a platform, platform:#name")
+        ]
+        | UnsetType
+    ) = UNSET
     skills: list[str] | UnsetType = UNSET
-    script: Annotated[str | UnsetType, Meta(description="Shell commands run first; the job sees their output")] = UNSET
+    script: Annotated[str, Meta(description="Shell commands run first; the job sees their output")] | UnsetType = UNSET
     model: str | UnsetType = UNSET
-    repeat: Annotated[int | UnsetType, Meta(ge=0, description="Runs in all; 0: no end")] = UNSET
-    timezone: Annotated[str | UnsetType, Meta(description="IANA name, where it is not the user's own")] = UNSET
+    repeat: Annotated[int, Meta(ge=0, description="Runs in all; 0: no end")] | UnsetType = UNSET
+    timezone: Annotated[str, Meta(description="IANA name, where it is not the user's own")] | UnsetType = UNSET
 
 
 async def assess(arguments: CronjobArguments, call: ToolContext) -> Assessment:

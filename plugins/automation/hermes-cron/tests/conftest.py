@@ -128,7 +128,9 @@ class World:
     async def start(self) -> None:
         """Have the scheduler work."""
         ready = asyncio.Event()
-        self._task = asyncio.create_task(Scheduler(self.host.context("cron"), self.jobs.store, kind="gateway").run(ready.set))
+        self._task = asyncio.create_task(
+            Scheduler(self.host.context("cron"), self.jobs.store, kind="gateway").run(ready.set)
+        )
         await asyncio.wait_for(ready.wait(), 10)
 
     async def stop(self) -> None:

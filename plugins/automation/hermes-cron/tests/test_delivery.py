@@ -105,7 +105,9 @@ async def test_a_message_on_its_way_is_followed_until_it_arrives_or_fails(world:
     await world.add("in 1 minute", deliver=("testing:1",))
     await world.start()
     world.clock.advance(MINUTE)
-    await world.until(lambda: world.runs() and world.runs()[0].delivery and world.runs()[0].delivery[0].state == "sending")
+    await world.until(
+        lambda: world.runs() and world.runs()[0].delivery and world.runs()[0].delivery[0].state == "sending"
+    )
     world.outbox.state, world.outbox.error = "failed", "Forbidden."
     world.clock.advance(6)
     (run,) = await world.ended()
@@ -137,5 +139,3 @@ async def test_the_gateways_outbox_takes_it_once_though_it_is_handed_over_twice(
         bodies = [row["body"] for row in connection.execute("SELECT body FROM outbox").fetchall()]
     database.close()
     assert len(bodies) == 1 and b"Dinner." in bytes(bodies[0] if isinstance(bodies[0], bytes) else bodies[0].encode())
-
-

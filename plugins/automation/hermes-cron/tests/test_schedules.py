@@ -141,7 +141,9 @@ def test_what_was_not_clear_is_said():
         "It runs once; `every day` repeats it.",
     )
     assert understand("every day", now=NOW, zone=ZONE).notes == ("No time was given: it is 09:00.",)
-    assert understand("the 31st of every month at 9:00", now=NOW, zone=ZONE).notes[0].startswith("Months without day 31")
+    assert (
+        understand("the 31st of every month at 9:00", now=NOW, zone=ZONE).notes[0].startswith("Months without day 31")
+    )
     assert understand("every weekday at 9:00", now=NOW, zone=ZONE).notes == ()
 
 
@@ -165,7 +167,10 @@ SPRING, AUTUMN = utc("2026-03-28T12:00:00"), utc("2026-10-24T12:00:00")
 
 def instants(text: str, now: float, number: int) -> list[str]:
     schedule = understand(text, now=now, zone=ZONE).schedule
-    return [f"{datetime.fromtimestamp(moment, ZoneInfo('UTC')):%d %H:%M}" for moment in islice(coming(schedule, now), number)]
+    return [
+        f"{datetime.fromtimestamp(moment, ZoneInfo('UTC')):%d %H:%M}"
+        for moment in islice(coming(schedule, now), number)
+    ]
 
 
 def test_a_time_the_clock_leaps_over_in_spring_comes_right_after_the_leap_and_only_that_day():
@@ -192,7 +197,8 @@ def test_one_moment_in_the_gap_or_in_the_hour_that_comes_twice_is_said():
 
 
 @pytest.mark.parametrize(
-    "text", ["every 7 minutes", "*/20 1-3 * * *", "every day at 2:30", "every 3 days at 10am", "every other tuesday at 8am"]
+    "text",
+    ["every 7 minutes", "*/20 1-3 * * *", "every day at 2:30", "every 3 days at 10am", "every other tuesday at 8am"],
 )
 @pytest.mark.parametrize("start", [SPRING, AUTUMN, NOW])
 def test_looking_back_finds_the_instants_that_looking_forward_does(text: str, start: float):

@@ -28,7 +28,7 @@ TOKEN = "HERMES_MCP_SERVER_TOKEN"
 @click.command(
     epilog="\b\nExamples:\n"
     "  hermes mcp serve                                    for a client that starts it\n"
-    "  hermes mcp serve --toolsets safe,files              with tools that write, after consent\n"
+    "  hermes mcp serve --toolsets safe,file               with tools that write, after consent\n"
     "  hermes mcp serve --new-token                        make a token for HTTP, once\n"
     "  hermes mcp serve --http --port 8765                 for clients that connect"
 )

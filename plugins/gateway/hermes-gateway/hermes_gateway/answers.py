@@ -57,7 +57,7 @@ def taken_apart(shared: Shared, text: str, directory: str = "") -> Answer:
     """The text without the files it names, and those that may leave: below `directory`, or in the host's cache."""
     folders = [Path(folder).expanduser() for folder in shared.settings.gateway.media_folders]
     roots = [*([Path(directory)] if directory else []), shared.host.home / "cache", *folders]
-    found = collect(text, roots)
+    found = collect(text, roots, shared.host.home)
     return Answer(found.text, found.media)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,8 +16,6 @@ from hermes_host.cli.listing import ago, json_option, print_json, print_table
 from hermes_host.errors import HermesError, NotFound
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from hermes_host.host import Host
     from hermes_host.protocols import CheckResult
 
@@ -135,7 +136,7 @@ def install(host: Host, system: bool, user: str, force: bool, only_print: bool) 
     """Install it as a service (systemd or launchd), and start that."""
     from hermes_gateway import units
 
-    unit = units.unit(host.home, system=system, user=user)
+    unit = units.unit(_home_of(host, user) if system else host.home, system=system, user=user)
     if only_print:
         click.echo(unit.text, nl=False)
         return
@@ -196,6 +197,16 @@ def _access(host: Host) -> list[CheckResult]:
     context = host.context("gateway")
     adapters = [item for item in host.registry("adapters") if "external" not in item.spec.features]
     return list(findings(host, [item.name for item in adapters if not context.lacking(item)]))
+
+
+def _home_of(host: Host, user: str) -> Path:
+    """The home of a service that runs as another user: theirs, unless one was named."""
+    if os.environ.get("HERMES_HOME") or not user:
+        return host.home
+    try:
+        return Path(pwd.getpwnam(user).pw_dir) / ".hermes"
+    except KeyError as error:
+        raise NotFound(f"There is no user {user!r} on this machine.") from error
 
 
 def _say_ready(found: dict[str, Any]) -> None:

@@ -44,8 +44,8 @@ class Collected(NamedTuple):
     """The names of files that may not leave or are not there."""
 
 
-def collect(text: str, roots: Sequence[Path]) -> Collected:
-    """Take the files that `text` names out of it. `roots` are the folders files may come from."""
+def collect(text: str, roots: Sequence[Path], home: Path | None = None) -> Collected:
+    """Take the files that `text` names out of it. `roots` are the folders files may come from; `home` is the host's."""
     if "MEDIA:" not in text:
         return Collected(text.replace(_AS_VOICE, "").strip() if _AS_VOICE in text else text, (), ())
     voice = _AS_VOICE in text
@@ -57,7 +57,7 @@ def collect(text: str, roots: Sequence[Path]) -> Collected:
         if any(begin <= match.start() < end for begin, end in code):
             return match.group()
         path = Path(match["line"] or match["word"]).expanduser()
-        if not may_leave(path, roots):
+        if not may_leave(path, roots, home):
             refused.append(path.name)
             return f"(file not sent: {path.name})"
         if all(item.url != path.resolve().as_uri() for item in media):
@@ -68,14 +68,20 @@ def collect(text: str, roots: Sequence[Path]) -> Collected:
     return Collected(re.sub(r"\n{3,}", "\n\n", left).strip(), media, refused)
 
 
-def may_leave(path: Path, roots: Sequence[Path]) -> bool:
-    """Whether a file may be sent: an ordinary one below one of `roots`, links resolved, that keeps no secrets."""
+def may_leave(path: Path, roots: Sequence[Path], home: Path | None = None) -> bool:
+    """Whether a file may be sent: an ordinary one below one of `roots`, links resolved, that keeps no secrets.
+
+    Of the host's `home` nothing leaves but what lies in its cache and its workspace.
+    """
     try:
         real = path.resolve(strict=True)
     except (OSError, RuntimeError):
         return False
     below = next((root for root in map(Path.resolve, roots) if real.is_relative_to(root)), None)
     if below is None or not real.is_file():
+        return False
+    own = home.resolve() if home is not None else None
+    if own is not None and real.is_relative_to(own) and real.relative_to(own).parts[0] not in ("cache", "workspace"):
         return False
     return not _SECRET_NAMES.search(str(real.relative_to(below))) and not _SECRET_NAMES.search(real.name)
 

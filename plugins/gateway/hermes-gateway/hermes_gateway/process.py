@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["LOG", "snapshot", "start", "stop"]
+__all__ = ["LOG", "snapshot", "start", "stop", "workspace"]
 
 LOG = "gateway.log"
 STATE_FILE = "gateway_state.json"
@@ -60,7 +60,7 @@ def start(home: Path, environment: Mapping[str, str]) -> dict[str, Any]:
             stdout=descriptor,
             stderr=descriptor,
             start_new_session=True,
-            cwd=home,
+            cwd=workspace(home),
         )
     finally:
         os.close(descriptor)
@@ -104,6 +104,11 @@ def stop(home: Path, *, force: bool = False, timeout: float = 60.0) -> int:
     finally:
         os.close(descriptor)
     return pid
+
+
+def workspace(home: Path) -> Path:
+    """Where conversations of a gateway in the background work that no setting puts elsewhere; made if need be."""
+    return private_directory(home / "workspace")
 
 
 def _last_line(log: Path) -> str:

@@ -61,7 +61,7 @@ async def send_message(arguments: SendMessage, call: ToolContext) -> ToolOutput:
     try:
         address = await outbox.resolve(arguments.target)
         roots = [Path(call.session.directory), call.plugin.home / "cache"]
-        collected = collect(arguments.message, roots)
+        collected = collect(arguments.message, roots, call.plugin.home)
         if collected.refused:
             raise ToolError(f"These files may not be sent or are not there: {', '.join(collected.refused)}.")
         ids = await outbox.send(

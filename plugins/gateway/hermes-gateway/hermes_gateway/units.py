@@ -36,6 +36,8 @@ class Unit(msgspec.Struct, frozen=True):
     start: tuple[str, ...]
     stop: tuple[str, ...]
     restart: tuple[str, ...]
+    workspace: Path
+    """Where its conversations work."""
 
     @property
     def is_installed(self) -> bool:
@@ -50,6 +52,7 @@ class Unit(msgspec.Struct, frozen=True):
     def write(self) -> None:
         """Write the file. Raises `HermesError`."""
         try:
+            self.workspace.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.path.write_text(self.text, encoding="utf-8")
         except OSError as error:
@@ -116,6 +119,7 @@ StartLimitIntervalSec=0
 Type=notify
 NotifyAccess=main
 {f"User={user}" if system else ""}
+WorkingDirectory={_quoted(str(home / "workspace"))}
 ExecStart={_quoted(sys.executable)} -c "from hermes_host.cli import main; main()" gateway run
 Environment={_quoted(f"HERMES_HOME={home}")}
 Environment={_quoted(f"PATH={_path()}")}
@@ -140,6 +144,7 @@ WantedBy={"multi-user.target" if system else "default.target"}
         start=(*control, "start", name),
         stop=(*control, "stop", name),
         restart=(*control, "restart", name),
+        workspace=home / "workspace",
     )
 
 
@@ -166,6 +171,8 @@ def _launchd(home: Path) -> Unit:
       <key>PATH</key>
       <string>{escape(_path())}</string>
     </dict>
+    <key>WorkingDirectory</key>
+    <string>{escape(str(home / "workspace"))}</string>
     <key>RunAtLoad</key>
     <true/>
     <key>KeepAlive</key>
@@ -191,6 +198,7 @@ def _launchd(home: Path) -> Unit:
         start=("launchctl", "kickstart", f"{domain}/{label}"),
         stop=("launchctl", "kill", "SIGTERM", f"{domain}/{label}"),
         restart=("launchctl", "kickstart", "-k", f"{domain}/{label}"),
+        workspace=home / "workspace",
     )
 
 

@@ -63,3 +63,15 @@ def test_what_lies_elsewhere_stays_also_through_a_link(work: Path, tmp_path: Pat
     (work / "link.png").symlink_to(outside)
     for path in (outside, work / "link.png", work / ".." / "outside.png", work / "missing.png", work):
         assert not collect(f"MEDIA:{path}", [work]).media
+
+
+def test_of_the_hosts_own_home_only_cache_and_workspace_leave(tmp_path: Path):
+    for name in ("webhook_subscriptions.json", "logs/gateway.log", "cache/chart.png", "workspace/report.md"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x", encoding="utf-8")
+    sent = [
+        name
+        for name in ("webhook_subscriptions.json", "logs/gateway.log", "cache/chart.png", "workspace/report.md")
+        if collect(f"MEDIA:{tmp_path / name}", [tmp_path], tmp_path).media
+    ]
+    assert sent == ["cache/chart.png", "workspace/report.md"]

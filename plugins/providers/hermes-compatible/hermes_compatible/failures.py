@@ -143,7 +143,7 @@ def _by_status(endpoint: Endpoint, model: str, status: int, words: _Words, after
     if status in (401, 403):
         return AuthFailed(f"{name} did not accept the key{said}", remedy=_key_remedy(endpoint), status=status)
     if status == 404 and "model" in everything.lower():
-        remedy = f"See `hermes model list --provider {name}` for those it has."
+        remedy = f"See `hermes model list {name}` for those it has."
         return BadRequest(f"{name} has no model {model!r}{said}", remedy=remedy, status=status)
     if status == 404:
         mode = ", and api_mode, which says what is spoken there" if endpoint.section == "compatible" else ""

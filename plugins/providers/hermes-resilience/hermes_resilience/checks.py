@@ -68,7 +68,7 @@ def _of_candidate(place: str, candidate: Candidate, providers: Any, catalog: Cat
     known = [facts.model for facts in catalog.models(candidate.provider)] if catalog is not None else []
     if known and candidate.model not in known:
         detail = f"The catalogue knows no model {candidate.model!r} at {candidate.provider}."
-        yield _warning(place, detail, f"See `hermes model list --provider {candidate.provider}`.")
+        yield _warning(place, detail, f"See `hermes model list {candidate.provider}`.")
 
 
 def _of_pools(pools: Mapping[str, Sequence[str]], providers: Any) -> Iterator[CheckResult]:

@@ -207,7 +207,7 @@ def remove(host: Host, name: str) -> None:
     host.config.unset(f"mcp_servers.{name}")
     Shelf(context.cache_directory, context.state_directory).forget(name)
     forget(context, name)
-    click.echo(f"Removed {name}. Secrets in .env stay: see `hermes config list`.")
+    click.echo(f"Removed {name}. Secrets in .env stay: see `hermes config show`.")
 
 
 @mcp.command(

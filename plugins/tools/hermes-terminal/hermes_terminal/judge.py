@@ -29,6 +29,8 @@ _SECRET_MARKS = (
     "mem",
     ".env",
     "auth.json",
+    "mcp-tokens",
+    "webhook_subscriptions",
     "netrc",
     "pgpass",
     "credentials",

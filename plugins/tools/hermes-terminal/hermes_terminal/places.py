@@ -38,6 +38,7 @@ _HOME_FOLDERS = names(
 _ANYWHERE = frozenset({".mcp.json", ".gitmodules", ".ripgreprc"})
 _EDITOR_FOLDERS = frozenset({".vscode", ".idea"})
 _GIT_PARTS = frozenset({"hooks", "config", "config.worktree", "gitdir", "commondir"})
+_AGENT_SECRETS = frozenset({".env", "auth.json", "mcp-tokens", "webhook_subscriptions.json", "*"})
 _AGENT_FILES = frozenset({"config.yaml", ".env", "auth.json", "approvals.json", "approvals.yaml", "approvals"})
 _AGENT_FOLDERS = frozenset({"plugins", "hooks"})
 _SECRET_HOME = names(
@@ -170,7 +171,7 @@ def secret(path: str, place: Place) -> str:
     if parts[1:2] == ["proc"] and name in ("environ", "mem", "cmdline") and parts[2:3] != ["self"]:
         return "the memory of another process"
     agent_home = place.agent_home.casefold()
-    if (".hermes" in parts or (agent_home and _within(folded, agent_home))) and name in (".env", "auth.json", "*"):
+    if (".hermes" in parts or (agent_home and _within(folded, agent_home))) and _AGENT_SECRETS & {name, *parts[-2:-1]}:
         return "the agent's secrets"
     home = place.home.casefold()
     for start in (home, "/root"):

@@ -20,6 +20,7 @@ from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
 from email.utils import format_datetime
+from functools import cache
 from html.parser import HTMLParser
 from itertools import count
 from pathlib import Path
@@ -109,6 +110,7 @@ def pymap(certificates: Certificates) -> Iterator[ImapServer]:
         _await_port(process, port)
         yield ImapServer("pymap", port, 0, "demouser", "demopass")
     finally:
+        _client.cache_clear()
         process.terminate()
         process.wait(10)
 
@@ -163,6 +165,7 @@ service imap-login {{
         _await_port(process, port)
         yield ImapServer("dovecot", port, tls_port, "agent", "secret-of-the-test")
     finally:
+        _client.cache_clear()
         process.terminate()
         process.wait(10)
         shutil.rmtree(folder, ignore_errors=True)
@@ -237,6 +240,14 @@ class Smtp:
         return AuthResult(success=data.password != b"wrong", handled=False)
 
 
+@cache
+def _client(imap: ImapServer) -> IMAPClient:
+    """One for all tests: logging in takes the server longer than all else."""
+    client = IMAPClient("127.0.0.1", port=imap.port, ssl=False, timeout=10)
+    client.login(imap.user, imap.password)
+    return client
+
+
 class PostOffice(PlatformDriver):
     """The far side of one test: its own folder on the IMAP server."""
 
@@ -249,8 +260,7 @@ class PostOffice(PlatformDriver):
         self.root = f"<root.{folder}@friends.test>"
         self.address = Address(platform="email", chat=ALICE, thread=thread_name(self.root))
         self.cut: Callable[[], Awaitable[None]]
-        self.client = IMAPClient("127.0.0.1", port=imap.port, ssl=False, timeout=10)
-        self.client.login(imap.user, imap.password)
+        self.client = _client(imap)
         self.client.create_folder(folder)
         self._last = b""
 
@@ -389,8 +399,6 @@ async def office(imap: ImapServer, smtp: Smtp) -> AsyncIterator[PostOffice]:
     await cut()
     if tasks:
         await asyncio.wait(tasks)
-    with suppress(Exception):
-        found.client.logout()
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from hermes_email.settings import EmailSettings
 from hermes_host.context import PluginContext
 from hermes_host.errors import AuthFailed, ConfigError, ConnectionLost, DeliveryUncertain
 from hermes_host.protocols import Address, Outbound
+from hermes_host.testing import StandInHost
 
 ALICE = Address(platform="email", chat="alice@friends.test")
 
@@ -175,3 +176,26 @@ async def test_the_check_logs_in_and_names_the_server_that_reports(
     results = {item.name: item for item in await check(context_of(known, tmp_path, "wrong"))}
     assert results["email reading"].status == results["email sending"].status == "error"
     assert list(await check(context_of(EmailSettings(), tmp_path))) == []
+
+
+async def test_the_settings_of_the_original_come_from_the_environment(
+    tmp_path: Any, office: Any, settings: dict[str, Any]
+):
+    environment = {
+        "EMAIL_ADDRESS": "agent@home.test",
+        "EMAIL_PASSWORD": office.imap.password,
+        "EMAIL_IMAP_HOST": "127.0.0.1",
+        "EMAIL_IMAP_PORT": str(office.port),
+        "EMAIL_SMTP_HOST": "127.0.0.1",
+        "EMAIL_SMTP_PORT": str(office.smtp.port),
+        "EMAIL_POLL_INTERVAL": "30",
+    }
+    overrides = {"email.smtp_security": "none", "email.imap_security": "none"}
+    host = StandInHost(tmp_path, plugins=["email"], environ=environment, overrides=overrides)
+    found = host.registry("adapters").get("email")
+    assert host.context("email").lacking(found) == ""
+    adapter = await host.part(found)
+    await adapter.send(ALICE, Outbound(text="from the environment"))
+    assert office.texts() == ["from the environment"]
+    assert office.smtp.logins == [(b"agent@home.test", office.imap.password.encode())]
+    await host.aclose()

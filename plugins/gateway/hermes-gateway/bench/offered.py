@@ -50,14 +50,22 @@ class TimedPlatform(Platform):
         await self.deliver(update)
 
     def _do_send(self, request: dict[str, Any]) -> dict[str, Any]:
-        began = self.offered.pop(request["message"].get("reply_to", ""), None)
+        self._take(request["message"])
+        key = request["message"].get("key") or f"shown {len(self._keys)}"
+        return {"message": self._keys.setdefault(key, f"m{len(self._keys) + 1}")}
+
+    def _do_edit(self, request: dict[str, Any]) -> dict[str, Any]:
+        self._take(request["message"])
+        return {}
+
+    def _take(self, message: dict[str, Any]) -> None:
+        if not message.get("key", "").startswith("turn:"):
+            return  # it shows a turn that runs
+        began = self.offered.pop(message.get("reply_to", ""), None)
         if began is not None:
             self.seconds.append(time.perf_counter() - began)
         else:
-            self.others.append(request["message"].get("text", ""))
-        key = request["message"]["key"]
-        known = self._keys.setdefault(key, f"m{len(self._keys) + 1}")
-        return {"message": known}
+            self.others.append(message.get("text", ""))
 
 
 @contextlib.contextmanager

@@ -64,7 +64,10 @@ class ConversationRows:
     def meet(self, key: str, update: Inbound) -> ConversationRow:
         """The conversation an update belongs to, made if it is new; its answers go where the update came from."""
         now = self._clock()
-        with self._database.transaction() as connection:
+        known = self.get(key)
+        if known is not None and known.address == update.address:
+            return known
+        with self._database.transaction(forced=False) as connection:
             row = _row(connection, key)
             if row is None:
                 details = Details(kind=update.kind, name=update.chat_name)

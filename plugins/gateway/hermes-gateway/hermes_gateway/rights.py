@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,10 @@ _WITHOUT_ACTING = frozenset({"net", "ask"})
 """Effects of tools that members have unless the settings say otherwise: reading this machine is not among them."""
 
 
+_KEPT_SECONDS = 2.0
+_MOST_KEPT = 100
+
+
 @dataclass(frozen=True, slots=True)
 class Rights:
     """What a session may use."""
@@ -32,7 +37,21 @@ class Rights:
 
 
 def rights_of(shared: Shared, platform: str, role: str, only: Sequence[str] | None) -> Rights:
-    """What turns of a role on a platform may use; `only` names the toolsets an update allows."""
+    """What turns of a role on a platform may use; `only` names the toolsets an update allows.
+
+    What was found counts for two seconds: that is how late a tool that comes or goes is noticed.
+    """
+    asked = (platform, role, None if only is None else tuple(only))
+    found = shared.rights.get(asked)
+    now = time.monotonic()
+    if found is None or found[0] < now:
+        if len(shared.rights) > _MOST_KEPT:
+            shared.rights.clear()
+        found = shared.rights[asked] = (now + _KEPT_SECONDS, _rights_of(shared, platform, role, only))
+    return found[1]
+
+
+def _rights_of(shared: Shared, platform: str, role: str, only: Sequence[str] | None) -> Rights:
     host, gateway = shared.host, shared.settings.gateway
     whole = {tool.name for tool in select_tools(host, None, platform)}
     if shared.external(platform):

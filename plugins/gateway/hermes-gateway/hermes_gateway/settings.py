@@ -98,7 +98,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     lease_seconds: Annotated[float, Meta(description="How long a running turn is held without a sign.", gt=0)] = 30.0
     drain_seconds: Annotated[float, Meta(description="Time running turns get when the gateway stops.", ge=0)] = 20.0
     idle_seconds: Annotated[float, Meta(description="How long a conversation stays open after a turn.", ge=0)] = 60.0
-    open_conversations: Annotated[int, Meta(description="Conversations that stay open at a time.", ge=1)] = 32
+    open_conversations: Annotated[int, Meta(description="Conversations that stay open at a time.", ge=1)] = 200
     approval_seconds: Annotated[float, Meta(description="How long a question waits for its answer.", gt=0)] = 300.0
     keep_days: Annotated[float, Meta(description="How long what came in is remembered.", gt=0)] = 14.0
     media: Annotated[Media, Meta(description="Files that come in.")] = Media()

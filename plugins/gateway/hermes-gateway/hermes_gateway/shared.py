@@ -6,7 +6,7 @@ import os
 import secrets
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hermes_gateway.directory import Directory
 from hermes_gateway.people import People, Standing
@@ -38,6 +38,8 @@ class Shared:
     clock: Callable[[], float] = time.time
     holder: str = field(default_factory=lambda: f"{os.getpid()}-{secrets.token_hex(6)}")
     """This process, among all that ever held a turn."""
+    rights: dict[Any, tuple[float, Any]] = field(default_factory=dict)
+    """What `rights_of` has found, and until when it counts."""
 
     @property
     def cache(self) -> Path:

@@ -50,7 +50,8 @@ class TurnRows:
     def claim(self, conversation: str, updates: Sequence[int]) -> Claim | None:
         """A new turn for these updates; None when one of them is not waiting any more."""
         now = self._clock()
-        with self._database.transaction() as connection:
+        # `began` forces both to the disk, before anything is done in the turn.
+        with self._database.transaction(forced=False) as connection:
             if not _all_in(connection, updates, "waiting"):
                 return None
             fence = 1 + int(

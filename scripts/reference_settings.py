@@ -21,7 +21,7 @@ INTRODUCTION = """\
 
 Every section of `config.yaml` that the host and the plugins of this repository know.
 [Configuration](../guide/configuration.md) says how to change one;
-`hermes config schema` prints the JSON schema of what is installed.
+`hermes config schema` lists what is installed, and `hermes config schema --json` prints it as a JSON schema.
 """
 
 

@@ -29,6 +29,7 @@ Path = tuple[str, ...]
 
 _YES = ("on", "yes", "true")
 _NO = ("off", "no", "false")
+_LISTS = (list, tuple, set, frozenset)
 _MISSING: Any = object()
 
 
@@ -38,6 +39,8 @@ class Candidate(NamedTuple):
     value: Any
     text: str | None
     """The scalar as it was written, None for lists, mappings and values that came from a program."""
+    one_line: bool = False
+    """Whether it stood where there is room for a single line, as in a variable: commas may part the items of a list."""
 
 
 class Source(Protocol):
@@ -167,7 +170,7 @@ class Decoder:
             return _MISSING, f"Expected {expected(kind)}, found another type of value"
         place = re.search(r" - at `\$(.+)`$", reason)
         detail = f" (at {path[-1]}{place[1]}: {reason[: place.start()]})" if place else ""
-        return _MISSING, f"Expected {expected(kind)}, found {_shown(*candidate)}{detail}"
+        return _MISSING, f"Expected {expected(kind)}, found {_shown(candidate.value, candidate.text)}{detail}"
 
     def _report_unknown(self, path: Path, known: Sequence[str]) -> None:
         near = nearest(path[-1], known)
@@ -181,9 +184,13 @@ class Decoder:
 
 def _readings(kind: Any, candidate: Candidate) -> Iterator[Any]:
     """What the value may mean, best first: YAML's reading, then what the wanted type suggests."""
-    value, text = candidate
-    yield value
+    value, text, one_line = candidate
     parts = union_parts(kind)
+    yield value
+    if one_line and text is not None and any(get_origin(part) in _LISTS for part in parts):
+        items = [item.strip() for item in text.split(",") if item.strip()]
+        if items and not items[0].startswith(("[", "{")):
+            yield items
     if bool in parts and isinstance(value, str) and value.lower() in (*_YES, *_NO):
         yield value.lower() in _YES
     if isinstance(value, (bool, int, float)):

@@ -80,7 +80,8 @@ class View:
             if found is not None:
                 # After an expansion the text as written is the placeholder, which is not what is meant.
                 expanded = layer.placeholders and isinstance(found, str)
-                yield Candidate(found, None if expanded else layer.text_of(path))
+                one_line = layer.origin in ("environment", "command line")
+                yield Candidate(found, None if expanded else layer.text_of(path), one_line)
             if any(isinstance(lookup(value, path[1:length]), list) for length in range(1, len(path))):
                 return  # lists are not merged: what lies below is an item of another list
 

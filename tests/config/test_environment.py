@@ -23,6 +23,8 @@ class Depth(msgspec.Struct, frozen=True, kw_only=True):
 class Weather(msgspec.Struct, frozen=True, kw_only=True):
     timeout: Annotated[float, Meta(gt=0, extra={"environment": ("WEATHER_TIMEOUT", "OLD_WEATHER_TIMEOUT")})] = 30.0
     places: Annotated[list[str], Meta(extra={"environment": ("WEATHER_PLACES",)})] = []
+    numbers: Annotated[list[int], Meta(extra={"environment": ("WEATHER_NUMBERS",)})] = []
+    anywhere: Annotated[list[str] | str, Meta(extra={"environment": ("WEATHER_ANYWHERE",)})] = []
     token: Annotated[Secret, Meta(extra={"environment": ("WEATHER_TOKEN",)})] = Secret()
     depth: Depth = Depth()
     plain: int = 1
@@ -45,6 +47,47 @@ def test_a_variable_sets_its_setting_and_is_named_as_the_origin(tmp_path: Path) 
     assert config.where("weather.depth.limit") == "$DEPTH_LIMIT"
     assert config.origin("weather.plain") == "default"
     assert config.problems == []
+
+
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        ("-1,-2", ["-1", "-2"]),
+        ("Rome, Oslo ,", ["Rome", "Oslo"]),
+        ("Rome", ["Rome"]),
+        ("-100777", ["-100777"]),
+        ("on", ["on"]),
+        ('["Rome, Italy", "Oslo"]', ["Rome, Italy", "Oslo"]),
+        ("[]", []),
+    ],
+)
+def test_commas_part_the_items_of_a_list(tmp_path: Path, text: str, places: list[str]) -> None:
+    for variable in ("WEATHER_PLACES", "HERMES__WEATHER__PLACES"):
+        config = loaded(tmp_path, **{variable: text})
+        assert config.section("weather", Weather).places == places
+        assert config.problems == [] and config.origin("weather.places") == "environment"
+    assert loaded(tmp_path, overrides={"weather.places": text}).get("weather.places") == places
+
+
+def test_numbers_are_parted_too_and_each_is_checked(tmp_path: Path) -> None:
+    assert loaded(tmp_path, WEATHER_NUMBERS="-1,-2").get("weather.numbers") == [-1, -2]
+    assert loaded(tmp_path, WEATHER_NUMBERS="7").get("weather.numbers") == [7]
+    config = loaded(tmp_path, WEATHER_NUMBERS="1,two")
+    assert config.section("weather", Weather).numbers == []
+    assert "Expected a list of a whole number, found '1,two'" in config.problems[0].message
+
+
+def test_text_stays_text_where_the_setting_may_be_one_and_a_broken_list_is_not_parted(tmp_path: Path) -> None:
+    assert loaded(tmp_path, WEATHER_ANYWHERE="a{1,2}").get("weather.anywhere") == "a{1,2}"
+    config = loaded(tmp_path, WEATHER_PLACES='["Rome, "Oslo"')
+    assert config.section("weather", Weather).places == []
+    assert config.problems[0].where == "$WEATHER_PLACES"
+
+
+def test_the_file_has_lists_of_its_own(tmp_path: Path) -> None:
+    config = loaded(tmp_path, "weather: {places: 'Rome, Oslo'}\n")
+    assert config.section("weather", Weather).places == []
+    assert config.problems[0].message.startswith("Expected a list of text, found 'Rome, Oslo'")
 
 
 def test_it_lies_above_the_file_and_below_the_command_line(tmp_path: Path) -> None:

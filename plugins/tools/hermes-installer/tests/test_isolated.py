@@ -29,7 +29,7 @@ def test_plugins_that_need_different_versions_of_one_library_can_both_be_had(pla
     assert ask(entry, "import hermes_host; print(hermes_host.__version__)") == entry["host"]
     assert (place.site / "acmelib.py").read_text(encoding="utf-8") == "VERSION = '1.0'\n"
     assert place.state("acme")["state"] == "loaded"
-    assert place.state("later")["state"] == "absent"
+    assert place.state("later")["state"] == "isolated"
     assert not list(place.site.glob("hermes_later*"))
     place.uv("install", "--no-deps", "hermes-later")  # not even when somebody puts it there
     state = place.state("later")

@@ -132,7 +132,7 @@ class Call:
         )
         await response.prepare(self.request)
         self.begun = response
-        stream = Stream(response, self.settings.keep_alive_seconds, self.keeps)
+        stream = Stream(response, self.request.transport, self.settings.keep_alive_seconds, self.keeps)
         try:
             yield stream
             await response.write_eof()
@@ -173,8 +173,11 @@ class _Watch(asyncio.Protocol):
 class Stream:
     """Events on their way to a client, with a comment now and then while there are none."""
 
-    def __init__(self, response: web.StreamResponse, keep_alive: float, keep: bool) -> None:
+    def __init__(
+        self, response: web.StreamResponse, transport: asyncio.Transport | None, keep_alive: float, keep: bool
+    ) -> None:
         self.response = response
+        self._transport = transport
         self.sent: list[bytes] | None = [] if keep else None
         self._pause = keep_alive
         self._loop = asyncio.get_running_loop()
@@ -205,6 +208,11 @@ class Stream:
 
     def _beat(self) -> None:
         silent = self._loop.time() - self._last
+        if silent >= self._pause and self._beats:
+            # Not even the last comment could be sent: whoever does not read is not waited for.
+            if self._transport is not None:
+                self._transport.abort()
+            return
         if silent >= self._pause:
             self._last = self._loop.time()
             silent = 0.0

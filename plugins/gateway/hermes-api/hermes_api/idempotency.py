@@ -40,7 +40,8 @@ class Once:
         if len(given) > _LONGEST or not given.isprintable():
             raise refused(f"{HEADER}: at most {_LONGEST} printable characters.", HEADER)
         key = (call.key.id, given)
-        fingerprint = hashlib.sha256(b"%b %b\n%b" % (call.request.method.encode(), call.place, call.raw)).hexdigest()
+        asked = (call.request.method.encode(), call.place, call.header(_SESSION).encode(), call.raw)
+        fingerprint = hashlib.sha256(b"\n".join(asked)).hexdigest()
         while (other := self._begun.get(key)) is not None:
             self._check(key, fingerprint)
             async with call.attended():

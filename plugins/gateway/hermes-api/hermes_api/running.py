@@ -258,7 +258,7 @@ class Runs:
         return await self._conversations.resume(
             info.id,
             model=self._settings.models.get(wanted.model, ""),
-            toolsets=self._settings.toolsets if info.source == SOURCE else None,
+            toolsets=[] if self.is_fast(wanted.model) else self._settings.toolsets if info.source == SOURCE else None,
             approver=approver,
         )
 

@@ -169,7 +169,7 @@ async def test_what_the_client_says_before_is_the_past_and_its_system_stands_bes
         sent = api.vendor.requests[0].json["messages"]
     assert [message["role"] for message in sent] == ["system", "user", "assistant", "user"]
     assert "You are Hermes" in str(sent[0])
-    assert str(sent[0]["content"]).count("Speak like a pirate.\\n\\nBe brief.") or "Be brief." in str(sent[0])
+    assert sent[0]["content"].endswith("Speak like a pirate.\n\nBe brief.")
     assert "What is my name?" in str(sent[3])
 
 

@@ -146,6 +146,7 @@ class Runs:
         self._desk = desk
         self._settings = settings
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._open_sessions: set[Session] = set()
         self._closing: dict[str, asyncio.Task[None]] = {}
         self._one_at_a_time = asyncio.Lock()
         self.stopping = False
@@ -188,9 +189,11 @@ class Runs:
         try:
             async with call.attended():
                 session = await self._open(call.key, wanted, approver)
+                self._open_sessions.add(session)
                 try:
                     yield Run(session, wanted)
                 finally:
+                    self._open_sessions.discard(session)
                     self._leave(session, wanted)
         except HermesError as error:
             raise error_of(error) from error
@@ -297,9 +300,11 @@ class Runs:
         self.stopping = True
         if self._tasks:
             _, late = await asyncio.wait(set(self._tasks), timeout=self._settings.drain_seconds)
+            for session in self._open_sessions:
+                session.interrupt()  # its client is told so
+            if late:
+                _, late = await asyncio.wait(late, timeout=2.0)
             for task in late:
                 task.cancel()
-            if late:
-                await asyncio.wait(late, timeout=2.0)
         if self._closing:
             await asyncio.wait(set(self._closing.values()), timeout=2.0)

@@ -214,6 +214,18 @@ async def test_a_request_that_a_crash_cut_off_is_not_done_again(serve):
         assert api.vendor.requests == []
 
 
+async def test_when_the_gateway_ends_a_turn_that_takes_too_long_says_so(serve):
+    held = events(chunk({"content": "a"}), Pause.HOLD, done=False)
+    body = {"model": "hermes-agent", "messages": [{"role": "user", "content": "Hi"}], "stream": True}
+    async with serve([held], drain_seconds=0.1) as api:
+        running = asyncio.create_task(api.events("/v1/chat/completions", body))
+        await api.vendor.holds(1)
+        api.task.cancel()
+        found = await running
+    assert found[-2][1]["error"]["code"] == "interrupted"
+    assert found[-1] == ("", "[DONE]")
+
+
 async def test_when_the_gateway_ends_running_turns_get_a_little_time(serve):
     held = events(chunk({"content": "a"}), Pause.HOLD, chunk({"content": "b"}), chunk({}, finish="stop"))
     async with serve([held], drain_seconds=5.0) as api:

@@ -16,7 +16,6 @@ from hermes_host.context import private_directory
 from hermes_host.errors import NotFound, SessionError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
 __all__ = ["Restored", "restore", "write_backup"]
@@ -33,9 +32,8 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True):
     """Where the old file was put; empty when there was none."""
 
 
-def write_backup(home: Path, rows: Sequence[Row]) -> None:
-    """Write all jobs to `jobs-latest.json`, and to the file of the day."""
-    data = msgspec.json.encode(rows)
+def write_backup(home: Path, data: bytes) -> None:
+    """Write all jobs, a list of `Row` as JSON, to `jobs-latest.json`, and to the file of the day."""
     latest = latest_backup(home)
     private_directory(latest.parent)
     _write(latest, data)

@@ -16,7 +16,7 @@ from hermes_cron.protocol import Author, JobView, JobWish, Status
 from hermes_cron.records import Job
 from hermes_cron.schedule import next_after, period
 from hermes_cron.settings import zone_named
-from hermes_cron.status import status_of
+from hermes_cron.status import nobody_runs, status_of
 from hermes_cron.store import Store
 from hermes_cron.views import view_of
 from hermes_cron.waking import wake
@@ -281,5 +281,5 @@ class CronJobs:
         return ()
 
     def _nobody_runs(self) -> Sequence[str]:
-        status = status_of(self.store, ())
-        return () if status.will_run else (f"{_LOUD}{status.detail} {status.remedy}",)
+        why = nobody_runs(self.store)
+        return (f"{_LOUD}{why}",) if why else ()

@@ -136,7 +136,12 @@ class JobsTable:
         # The lock for writing keeps two processes from leaving the older of their two states.
         with self._database.transaction() as connection:
             found = connection.execute("SELECT * FROM jobs WHERE state <> 'removed' ORDER BY created").fetchall()
-            write_backup(self._database.home, [row_of(row) for row in found])
+            # As they lie there, without being read: this happens at every change, for all of them.
+            rows = [
+                {name: msgspec.Raw(row["definition"]) if name == "job" else row[name] for name in Row.__struct_fields__}
+                for row in found
+            ]
+            write_backup(self._database.home, _encode(rows))
 
     def _refuse_taken(self, connection: sqlite3.Connection, job: Job) -> None:
         taken = connection.execute(

@@ -54,14 +54,16 @@ def plan(row: Row, now: float, settings: CronSettings, *, busy: bool) -> Plan:
     """Judge the instants of a job that is due. `busy`: a run of it is under way, or waits to begin."""
     assert row.next is not None, "it is due"
     schedule = row.job.schedule
-    instants, more = till(schedule, row.next, now, _LIMIT)
-    instants = list(instants) or [row.next]
+    following = next_after(schedule, row.next)
+    instants, more = [row.next], False
+    if following is not None and following <= now:
+        found, more = till(schedule, row.next, now, _LIMIT)
+        instants, following = list(found), next_after(schedule, now)
     verdicts: list[Verdict] = []
     if more:
         said = f"Nothing ran jobs then; it stands for all from {spell(row.next, schedule.zone)} on."
         verdicts.append(Verdict(row.next, "missed", said, count=0))
         instants = [instant for instant in instants if instant > row.next]
-    following = next_after(schedule, now)
     if busy:
         verdicts += [Verdict(due, "skipped", "The run before it was still under way.") for due in instants]
         return Plan(verdicts, following)
@@ -81,8 +83,9 @@ def _to_run(row: Row, instants: Sequence[float], now: float, settings: CronSetti
     policy = row.job.missed or settings.missed
     if policy == "all":
         return set(instants)
-    tolerance = _ON_TIME if policy == "skip" else grace_of(row, settings)
-    return {instants[-1]} if now - instants[-1] <= max(tolerance, _ON_TIME) else set()
+    if now - instants[-1] <= _ON_TIME:
+        return {instants[-1]}
+    return {instants[-1]} if policy == "once" and now - instants[-1] <= grace_of(row, settings) else set()
 
 
 def _late(seconds: float) -> str:

@@ -312,15 +312,19 @@ def _delivering(run: Run) -> int:
 
 def _insert(connection: sqlite3.Connection, run: Run) -> bool:
     """Put a run in; false when its instant is there already."""
+    number = connection.execute("SELECT COALESCE(MAX(id), 0) + 1 FROM runs").fetchone()[0]
     cursor = connection.execute(
-        "INSERT OR IGNORE INTO runs (job, due, trigger, state, not_before, delivering, facts)"
-        " VALUES (?, ?, ?, ?, ?, ?, '')",
-        (run.job, run.due, run.trigger, run.state, run.not_before, _delivering(run)),
+        "INSERT OR IGNORE INTO runs (id, job, due, trigger, state, not_before, delivering, facts)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            number,
+            run.job,
+            run.due,
+            run.trigger,
+            run.state,
+            run.not_before,
+            _delivering(run),
+            _encode(msgspec.structs.replace(run, id=number)),
+        ),
     )
-    if cursor.rowcount != 1:
-        return False
-    number = int(cursor.lastrowid or 0)
-    connection.execute(
-        "UPDATE runs SET facts = ? WHERE id = ?", (_encode(msgspec.structs.replace(run, id=number)), number)
-    )
-    return True
+    return cursor.rowcount == 1

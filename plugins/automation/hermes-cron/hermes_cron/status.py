@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from hermes_cron.holders import HolderInfo
     from hermes_cron.store import Store
 
-__all__ = ["REMEDY", "status_of"]
+__all__ = ["REMEDY", "nobody_runs", "status_of"]
 
 REMEDY = "`hermes gateway start` runs jobs, and so does `hermes cron run-due` every minute from the system's cron."
 
@@ -33,7 +33,7 @@ def status_of(store: Store, problems: Sequence[str]) -> Status:
     by, detail, holder = _runs_them(store.holders.list(), now)
     rows = store.jobs.list()
     following = next((row for row in rows if row.state == "active" and row.next is not None), None)
-    lately = [run for run in store.runs.history(limit=500, states=("failed", "timed_out", "interrupted"))]
+    lately = store.runs.history(limit=500, states=("failed", "timed_out", "interrupted"))
     found = list(problems)
     if following is not None and following.next is not None and by and now - following.next > _HUNG:
         found.append(f"{following.job.name} was due {spell(following.next, following.job.schedule.zone)} and waits.")
@@ -54,6 +54,12 @@ def status_of(store: Store, problems: Sequence[str]) -> Status:
         undelivered=sum(now - run.ended < _DAY for run in failed),
         problems=tuple(found),
     )
+
+
+def nobody_runs(store: Store) -> str:
+    """Why no job will run, and what to do about it; empty when something runs them."""
+    by, detail, _ = _runs_them(store.holders.list(), store.clock.now())
+    return "" if by else f"{detail} {REMEDY}"
 
 
 def _runs_them(holders: Sequence[HolderInfo], now: float) -> tuple[str, str, HolderInfo | None]:

@@ -85,22 +85,22 @@ class Model:
 def _standing(messages: Sequence[dict[str, Any]]) -> tuple[list[str], set[str]]:
     """What is asked and not answered, in order, and what the tool was called for."""
     asked: dict[str, None] = {}
+    answered: set[str] = set()
     noted: set[str] = set()
     said: list[str] = []
     for message in messages:
         text = _text_of(message.get("content"))
         if message["role"] == "user":
             if "has not been delivered" in text:
-                asked.update(dict.fromkeys(said))
+                answered.difference_update(said)
             said = []
             asked.update((found.group(), None) for found in _ASKED.finditer(text))
         elif message["role"] == "assistant":
-            for found in re.finditer(r"answer to (\S+)\.", text):
-                asked.pop(found.group(1), None)
-                said.append(found.group(1))
+            said += re.findall(r"answer to (\S+)\.", text)
+            answered.update(said)
             for call in message.get("tool_calls") or ():
                 noted.add(json.loads(call["function"]["arguments"])["word"])
-    return list(asked), noted
+    return [word for word in asked if word not in answered], noted
 
 
 def _text_of(content: Any) -> str:

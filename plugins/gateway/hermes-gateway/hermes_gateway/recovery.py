@@ -30,6 +30,8 @@ class Found(NamedTuple):
     """Updates that were to join the turn but are not in the log."""
     unsaid: bool = False
     """Whether an answer was cut off in the middle."""
+    later: bool = False
+    """Whether the conversation has gone on since."""
 
 
 def look(host: Host, claim: Claim, items: Sequence[Admitted]) -> Found:
@@ -42,6 +44,10 @@ def look(host: Host, claim: Claim, items: Sequence[Admitted]) -> Found:
     if not asked:
         return Found("not begun")
     first, last = asked[0], asked[-1]
+    # A turn that was laid aside is taken up when others have followed it.
+    following = (place for place in range(last, len(records)) if _turn_of(records[place]) not in (None, claim.id))
+    over = next(following, len(records))
+    later, records = over < len(records), records[:over]
     after = records[first:]
     message = records[last].message
     assert message is not None
@@ -58,6 +64,8 @@ def look(host: Host, claim: Claim, items: Sequence[Admitted]) -> Found:
         final = _final(records[last:])
         if final is not None and final.text and not final.incomplete and not final.tool_calls:
             return Found("over", final.text, "completed", message.provenance, unread)
+        if later:
+            return Found("begun", provenance=message.provenance, unread=items, later=True)
         unsaid = final is not None and final.incomplete
         return Found("begun", provenance=message.provenance, unread=unread, unsaid=unsaid)
     return Found("over", _answer(records[last:]), ends[-1].outcome, message.provenance, unread)
@@ -65,8 +73,9 @@ def look(host: Host, claim: Claim, items: Sequence[Admitted]) -> Found:
 
 def resumption(claim: Claim, found: Found) -> Message:
     """What the agent is told when it takes up a turn again."""
+    what = "an earlier message, which is repeated here" if found.later else "the last message"
     note = (
-        "[The program was restarted while you worked on the last message. Go on with it now. Do not repeat what is "
+        f"[The program was restarted while you worked on {what}. Go on with it now. Do not repeat what is "
         "done already: look at the results above, and check where one is not known."
         + (" The answer you had begun has not been delivered: give it again, whole.]" if found.unsaid else "]")
     )

@@ -57,3 +57,15 @@ def test_the_agent_is_told_that_an_answer_was_cut_off_in_the_middle(found):
     claim, state = found(partial, ends="interrupted")
     assert state.state == "begun"
     assert "not been delivered: give it again" in resumption(claim, state).text
+
+
+def test_the_answers_of_later_turns_are_not_taken_for_that_of_one_that_was_laid_aside(found):
+    other = Message(role="user", parts=(Text(text="later"),), meta={"gateway": {"updates": [8], "turn": 4}})
+    call = assistant_message(ToolCall(id="c", name="work", arguments={}))
+    claim, state = found(call, other, assistant_message("a later answer"))
+    assert (state.state, state.later) == ("begun", True)
+    text = resumption(claim, state).text
+    assert "an earlier message, which is repeated here" in text
+    assert text.endswith("hello")
+    _, state = found(assistant_message("its own answer"), other, assistant_message("a later answer"))
+    assert (state.state, state.text) == ("over", "its own answer")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from hermes_host.errors import DeliveryRefused, HermesError, NotFound
+from hermes_host.errors import DeliveryRefused, NotFound
 from hermes_host.protocols import Address
 from hermes_host.services import Outbox
 
@@ -67,10 +67,11 @@ class Deliverer:
             ids = await outbox.send(to, run.message, key=key, source=f"cron {run.name}")
         except (NotFound, DeliveryRefused) as error:
             return _failed(item, str(error))
-        except HermesError as error:
+        except Exception as error:  # noqa: BLE001
+            # The outbox is another plugin's: whatever it fails of is tried again, and delays no other answer.
             attempts = item.attempts + 1
             if attempts >= _ATTEMPTS:
-                return _failed(item, str(error))
+                return _failed(item, str(error) or type(error).__name__)
             due = self._clock.now() + _PAUSE * 2 ** (attempts - 1)
             return msgspec.structs.replace(item, attempts=attempts, due=due, error=str(error))
         return msgspec.structs.replace(item, state="sending", address=str(to), ids=tuple(ids), error="")
@@ -81,8 +82,8 @@ class Deliverer:
             return item
         try:
             found = await outbox.wait(item.ids, timeout=patience)
-        except HermesError as error:
-            return msgspec.structs.replace(item, error=str(error))
+        except Exception as error:  # noqa: BLE001 - as above
+            return msgspec.structs.replace(item, error=str(error) or type(error).__name__)
         return _summed(item, found)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from hermes_cron.database import folder
 from hermes_cron.schedule import spell
-from hermes_cron.settings import zone_named
+from hermes_cron.settings import zone_shown
 from hermes_host.context import private_directory
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def compose(job: Job, run: Run, outcome: Outcome, *, wrap: bool) -> str:
 
 def write_output(home: Path, job: Job, run: Run, outcome: Outcome) -> str:
     """Write the answer to `cron/output/<job>/<time>.md`; gives the path below the home directory."""
-    due = datetime.fromtimestamp(run.due, zone_named(job.schedule.zone))
+    due = datetime.fromtimestamp(run.due, zone_shown(job.schedule.zone))
     place = private_directory(folder(home) / "output" / job.id)
     path = place / f"{due:%Y-%m-%d_%H-%M-%S}_{run.id}.md"
     failed = f"## {outcome.state.replace('_', ' ').capitalize()}\n\n{outcome.reason}\n\n" if outcome.reason else ""

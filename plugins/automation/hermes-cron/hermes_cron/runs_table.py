@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -10,7 +11,8 @@ from hermes_cron.jobs_table import row_of
 from hermes_cron.planning import plan
 from hermes_cron.records import Delivered, Job, Row, Run, RunState
 from hermes_cron.schedule import spell
-from hermes_host.errors import NotFound
+from hermes_cron.settings import zone_named
+from hermes_host.errors import HermesError, NotFound
 
 if TYPE_CHECKING:
     import sqlite3
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from hermes_cron.settings import CronSettings
 
 __all__ = ["INTERRUPTED_AT_MOST", "Claimed", "RunsTable", "targets"]
+
+log = logging.getLogger(__name__)
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Run).decode
@@ -55,8 +59,20 @@ class RunsTable:
                     "SELECT * FROM jobs WHERE state = 'active' AND next IS NOT NULL AND next <= ? ORDER BY next", (now,)
                 ).fetchall()
                 for found in due:
-                    self._put_in(connection, row_of(found), now)
+                    self._judge(connection, found, now)
             return self._claim(connection, now, holder, room, only)
+
+    def _judge(self, connection: sqlite3.Connection, found: sqlite3.Row, now: float) -> None:
+        """Put in what is due of one job. One that cannot be read, or whose time zone is gone, stops no other."""
+        try:
+            row = row_of(found)
+            zone_named(row.job.schedule.zone)
+            self._put_in(connection, row, now)
+        except (HermesError, msgspec.MsgspecError) as error:
+            log.error("job %r is paused, because its schedule cannot be followed: %s", found["name"], error)
+            connection.execute(
+                "UPDATE jobs SET state = 'paused', next = NULL, reason = ? WHERE id = ?", (str(error), found["id"])
+            )
 
     def _put_in(self, connection: sqlite3.Connection, row: Row, now: float) -> None:
         busy = connection.execute(

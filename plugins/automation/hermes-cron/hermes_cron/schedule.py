@@ -17,7 +17,7 @@ import msgspec
 from cronsim import CronSim, CronSimError
 
 from hermes_cron.errors import ScheduleError
-from hermes_cron.settings import zone_named
+from hermes_cron.settings import zone_named, zone_shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -162,7 +162,7 @@ def meaning(schedule: Schedule) -> str:
         return f"once, {spell(schedule.at, schedule.zone)}"
     if schedule.kind == "interval":
         return f"every {_duration(schedule.seconds)}"
-    start = datetime(2000, 1, 1, tzinfo=zone_named(schedule.zone))
+    start = datetime(2000, 1, 1, tzinfo=zone_shown(schedule.zone))
     explained = [CronSim(text, start).explain() for text in schedule.cron]
     said = ", and ".join(f"{text[:1].lower()}{text[1:]}" for text in explained)
     if schedule.every > 1:
@@ -172,7 +172,7 @@ def meaning(schedule: Schedule) -> str:
 
 def spell(moment: float, zone: str) -> str:
     """A time in words, such as `Mon 2026-11-23 09:00 CET`; seconds only where there are some."""
-    local = datetime.fromtimestamp(moment, zone_named(zone))
+    local = datetime.fromtimestamp(moment, zone_shown(zone))
     seconds = f":{local:%S}" if local.second else ""
     return f"{local:%a %Y-%m-%d %H:%M}{seconds} {local:%Z}"
 

@@ -218,7 +218,13 @@ class Scheduler:
             return
         store, job, run, now = self._store, claimed.row.job, claimed.run, self._clock.now()
         again = self._again(claimed, outcome, now)
-        output = "" if again or outcome.state == "cancelled" else write_output(store.home, job, run, outcome)
+        output = ""
+        if not again and outcome.state != "cancelled":
+            try:
+                output = write_output(store.home, job, run, outcome)
+            except OSError as error:
+                # The answer itself is in the store; a file that cannot be written must not cost it.
+                outcome = msgspec.structs.replace(outcome, notes=(*outcome.notes, f"No file was written: {error}"))
         message = (
             ""
             if again or outcome.state == "cancelled"
@@ -233,7 +239,7 @@ class Scheduler:
                 reason=outcome.reason,
                 text=outcome.text,
                 notes=(*kept.notes, *outcome.notes, *note),
-                cost=outcome.cost if kept.cost is None or outcome.cost is None else kept.cost + outcome.cost,
+                cost=outcome.cost if kept.cost is None else kept.cost + (outcome.cost or 0.0),
                 output=output,
                 message=message,
                 delivery=targets(job) if message else (),

@@ -14,7 +14,7 @@ from hermes_host.registry import near_names
 if TYPE_CHECKING:
     from hermes_host.context import PluginContext
 
-__all__ = ["CronSettings", "TimeZone", "configured_zone", "zone_named"]
+__all__ = ["CronSettings", "TimeZone", "configured_zone", "zone_named", "zone_shown"]
 
 Missed = Literal["once", "skip", "all"]
 OnInterrupt = Literal["report", "retry"]
@@ -66,6 +66,14 @@ def zone_named(name: str) -> ZoneInfo:
         near = near_names(name, available_timezones())
         hint = f"Did you mean {near}?" if near else "Use a name such as Europe/Berlin or UTC."
         raise ScheduleError(f"There is no time zone {name!r}.", remedy=hint) from None
+
+
+def zone_shown(name: str) -> ZoneInfo:
+    """The time zone in which times of a job are shown: its own, or UTC where that is not known any more."""
+    try:
+        return zone_named(name)
+    except ScheduleError:
+        return ZoneInfo("UTC")
 
 
 def configured_zone(context: PluginContext) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hermes_cron.protocol import JobView
 from hermes_cron.schedule import coming, meaning
-from hermes_cron.settings import zone_named
+from hermes_cron.settings import zone_shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,7 @@ SHOWN = 5
 
 def iso(moment: float, zone: str) -> str:
     """A time as ISO text, to the second."""
-    return datetime.fromtimestamp(moment, zone_named(zone)).isoformat(timespec="seconds") if moment else ""
+    return datetime.fromtimestamp(moment, zone_shown(zone)).isoformat(timespec="seconds") if moment else ""
 
 
 def view_of(row: Row, now: float, *, last: Run | None = None, notes: Sequence[str] = ()) -> JobView:

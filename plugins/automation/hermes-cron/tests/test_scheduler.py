@@ -378,3 +378,59 @@ async def test_old_runs_are_forgotten_with_their_files(make: Any):
         await world.until(lambda number=number: world.runs()[-1].due >= world.clock.now() and world.runs()[-1].ended)
     assert len(world.runs()) == 2
     assert len(list((world.home / "cron" / "output" / view.id).iterdir())) == 2
+
+
+async def test_a_job_whose_schedule_cannot_be_followed_is_paused_and_stops_no_other(world: Any):
+    world.say("ok")
+    broken, sound = await world.add("every minute", name="broken"), await world.add("every minute", name="sound")
+    with world.jobs.store.database.transaction() as connection:
+        connection.execute(
+            "UPDATE jobs SET definition = replace(definition, ?, ?) WHERE id = ?",
+            ("Europe/Berlin", "Mars/One", broken.id),
+        )
+    await world.start()
+    world.clock.advance(MINUTE)
+    await world.ended(1)
+    assert world.states(sound.id) == ["ok"]
+    row = world.jobs.store.jobs.get(broken.id)
+    assert row.state == "paused" and "Mars/One" in row.reason
+
+
+async def test_a_job_that_takes_more_steps_than_it_may_has_failed(make: Any):
+    world = make(max_turns=2)
+
+    @world.host.tool(effects=("read",))
+    async def look(at: str) -> str:
+        """Look."""
+        return at
+
+    calls = [assistant_message(ToolCall(id=str(n), name="look", arguments={"at": str(n)})) for n in range(2)]
+    world.say(*calls, "Not done yet.")
+    await world.add("in 1 minute", deliver=("testing:1",))
+    await world.start()
+    world.clock.advance(MINUTE)
+    (run,) = await world.ended()
+    assert run.state == "failed" and "more steps" in run.reason and run.text == "Not done yet."
+    assert "Not done yet." in world.outbox.texts[0]
+
+
+async def test_a_store_that_refuses_for_a_moment_loses_no_end_of_a_run(world: Any, monkeypatch: pytest.MonkeyPatch):
+    from hermes_cron.runs_table import RunsTable
+
+    from hermes_host.errors import SessionError
+
+    finish, refused = RunsTable.finish, []
+
+    def refuse_once(self: Any, *values: Any, **options: Any) -> bool:
+        if not refused:
+            refused.append(True)
+            raise SessionError("The disk is full.")
+        return finish(self, *values, **options)
+
+    monkeypatch.setattr(RunsTable, "finish", refuse_once)
+    world.say("Done.")
+    await world.add("in 1 minute")
+    await world.start()
+    world.clock.advance(MINUTE)
+    (run,) = await world.ended()
+    assert refused and (run.state, run.text) == ("ok", "Done.") and len(world.model.requests) == 1

@@ -20,7 +20,6 @@ from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
 from email.utils import format_datetime
-from functools import cache
 from html.parser import HTMLParser
 from itertools import count
 from pathlib import Path
@@ -110,7 +109,8 @@ def pymap(certificates: Certificates) -> Iterator[ImapServer]:
         _await_port(process, port)
         yield ImapServer("pymap", port, 0, "demouser", "demopass")
     finally:
-        _client.cache_clear()
+        for server in [server for server in _clients if server.port == port]:
+            _clients.pop(server).logout()
         process.terminate()
         process.wait(10)
 
@@ -165,7 +165,8 @@ service imap-login {{
         _await_port(process, port)
         yield ImapServer("dovecot", port, tls_port, "agent", "secret-of-the-test")
     finally:
-        _client.cache_clear()
+        for server in [server for server in _clients if server.port == port]:
+            _clients.pop(server).logout()
         process.terminate()
         process.wait(10)
         shutil.rmtree(folder, ignore_errors=True)
@@ -240,12 +241,15 @@ class Smtp:
         return AuthResult(success=data.password != b"wrong", handled=False)
 
 
-@cache
+_clients: dict[ImapServer, IMAPClient] = {}
+"""One for all tests: logging in takes the server longer than all else."""
+
+
 def _client(imap: ImapServer) -> IMAPClient:
-    """One for all tests: logging in takes the server longer than all else."""
-    client = IMAPClient("127.0.0.1", port=imap.port, ssl=False, timeout=10)
-    client.login(imap.user, imap.password)
-    return client
+    if imap not in _clients:
+        _clients[imap] = IMAPClient("127.0.0.1", port=imap.port, ssl=False, timeout=10)
+        _clients[imap].login(imap.user, imap.password)
+    return _clients[imap]
 
 
 class PostOffice(PlatformDriver):

@@ -270,7 +270,7 @@ class PlatformAdapter:
                 raise ConnectionLost(f"The platform does not answer: {error}") from error
             try:
                 await _write(writer, {"listen": True})
-                inbox.connected("testing-account", name="Testing")
+                inbox.connected(f"testing-{self._port}", name="Testing")
                 async for line in reader:
                     update = msgspec.convert(json.loads(line)["update"], Inbound)
                     await inbox.put(update)

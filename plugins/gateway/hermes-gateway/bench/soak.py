@@ -206,6 +206,8 @@ async def soak(options: argparse.Namespace, folder: Path) -> tuple[dict[str, Any
                 print(
                     f"{over - told:.0f} s left: {len(people.asked)} asked, {dict(counts)}", file=sys.stderr, flush=True
                 )
+        if time.monotonic() < over:
+            await gateway.stop()  # one of them failed
         for task in doing:
             task.cancel()
         for result in await asyncio.gather(*doing, return_exceptions=True):

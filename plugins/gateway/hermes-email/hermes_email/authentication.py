@@ -25,6 +25,8 @@ __all__ = ["Lookup", "by_server", "by_signature", "look_up"]
 _MOST_SIGNATURES = 5
 _DNS_SECONDS = 5.0
 _LENGTH_TAG = re.compile(rb"(?:^|;)\s*l\s*=")
+_HEADERS_TAG = re.compile(rb"(?:^|;)\s*h\s*=\s*([^;]+)")
+_MUST_BE_SIGNED = (b"from", b"to", b"cc", b"date", b"subject")
 _DOMAIN_TAG = re.compile(rb"(?:^|;)\s*d\s*=\s*([^;\s]+)")
 
 _quiet = logging.Logger("dkim", level=logging.CRITICAL + 1)
@@ -110,6 +112,8 @@ def by_signature(raw: bytes, address: str, lookup: Lookup) -> bool:
             continue
         if _LENGTH_TAG.search(signature):
             continue  # covers the beginning only: anybody may have written the rest
+        if not _covers(signature, [name.lower() for name, _ in verifier.headers]):
+            continue
         try:
             if verifier.verify(idx=index, dnsfunc=text_of):
                 return True
@@ -118,6 +122,14 @@ def by_signature(raw: bytes, address: str, lookup: Lookup) -> bool:
         except Exception as error:  # noqa: BLE001 - whatever a stranger's signature does to the library, it is not valid
             logging.getLogger(__name__).debug("a signature could not be checked: %s", type(error).__name__)
     return False
+
+
+def _covers(signature: bytes, headers: Sequence[bytes]) -> bool:
+    """Whether every header is signed that says who wrote to whom, when and about what. One that is not may have been
+    put there by whoever sent somebody's mail on."""
+    found = _HEADERS_TAG.search(signature)
+    signed = [name.strip().lower() for name in found[1].split(b":")] if found else []
+    return all(headers.count(name) <= signed.count(name) for name in _MUST_BE_SIGNED)
 
 
 def look_up(name: str) -> bytes:

@@ -203,6 +203,11 @@ def test_the_signature_of_another_domain_says_nothing(sign: Any, record: bytes):
     assert asked == []
 
 
+@pytest.mark.parametrize("added", [b"To: agent@home.test\r\n", b"Cc: agent@home.test\r\n", b"Date: today\r\n"])
+def test_a_header_that_the_signature_does_not_cover_is_not_believed(sign: Any, record: bytes, added: bytes):
+    assert not by_signature(added + sign(SIMPLE), ALICE, lambda name: record)
+
+
 def test_a_signature_over_the_beginning_only_is_not_believed(sign: Any, record: bytes):
     raw = sign(SIMPLE, length=True)
     assert not by_signature(raw, ALICE, lambda name: record)

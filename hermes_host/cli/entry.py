@@ -109,6 +109,10 @@ def _code_of(error: SystemExit) -> int:
 
 def _show_usage(error: click.ClickException) -> int:
     message = error.format_message()
+    if isinstance(error, click.MissingParameter):
+        # Click gives each of the choices a line of its own.
+        message = " ".join(message.split())
+        message += "" if message.endswith(".") else "."
     context = getattr(error, "ctx", None)
     hint = f" See `{context.command_path} --help`." if context is not None and "--help" not in message else ""
     click.echo(f"hermes: {message}{hint}", err=True)

@@ -27,7 +27,8 @@ __all__ = ["every_record", "plugins"]
 def plugins(ctx: click.Context) -> None:
     """See which plugins there are and how they fare; switch them on and off.
 
-    Install one with pip, such as `pip install hermes-NAME`; there is nothing else to wire.
+    Where hermes-installer is there, `hermes plugins install NAME` installs one and first shows what it wants. Otherwise
+    use pip, such as `pip install hermes-NAME`; there is nothing else to wire.
     """
     if ctx.invoked_subcommand is None:
         ctx.invoke(list_plugins, as_json=False)

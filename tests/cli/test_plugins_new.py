@@ -131,6 +131,14 @@ def test_a_name_that_cannot_be_used_is_refused_and_nothing_is_made(hermes_here, 
     assert sorted(path.name for path in tmp_path.iterdir() if path.name != "stdin") == before
 
 
+def test_without_a_kind_one_line_names_the_kinds(hermes_here):
+    result = hermes_here("plugins", "new", "weather")
+    assert result.code == 2
+    assert result.err == (
+        f"hermes: Missing option '--kind'. Choose from: {', '.join(KINDS)}. See `hermes plugins new --help`.\n"
+    )
+
+
 def test_nothing_is_overwritten(hermes_here, tmp_path):
     (tmp_path / "hermes-weather").mkdir()
     (tmp_path / "hermes-weather" / "mine.txt").write_text("mine", encoding="utf-8")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from hermes_host.cli.listing import count
 from hermes_host.errors import NotFound
 from hermes_host.protocols import SessionStore
 from hermes_host.services import Accounts
@@ -68,7 +69,7 @@ async def gather(
 def _notes(conversations: Conversations, accounts: bool) -> list[str]:
     notes = [] if accounts else [_NO_LEDGER]
     if conversations.unreadable:
-        notes.append(f"{conversations.unreadable} conversations could not be read: see `hermes doctor`.")
+        notes.append(f"{count(conversations.unreadable, 'conversation')} could not be read: see `hermes doctor`.")
     return notes
 
 

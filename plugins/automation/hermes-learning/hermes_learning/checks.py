@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from hermes_host.cli.listing import count
 from hermes_host.protocols import CheckResult
 from hermes_learning.debts import Debts
 from hermes_learning.settings import Learning
@@ -49,7 +50,7 @@ def _owed(context: PluginContext) -> CheckResult:
         return CheckResult(
             name="learning.reviews",
             status="warning",
-            detail=f"{len(failed)} reviews failed, the last one of: {failed[0].error}",
+            detail=f"{count(len(failed), 'review')} failed, the last one of: {failed[0].error}",
             remedy="See `hermes learning status`; another model can be set in `auxiliary.review`.",
         )
     old = [debt for debt in owed if time.time() - debt.since > _OLD]
@@ -57,8 +58,9 @@ def _owed(context: PluginContext) -> CheckResult:
         return CheckResult(
             name="learning.reviews",
             status="warning",
-            detail=f"{len(old)} conversations have waited for a review for more than a week.",
+            detail=f"{count(len(old), 'conversation has', 'conversations have')} waited for more than a week.",
             remedy="`hermes learning review SESSION` makes one now.",
         )
-    detail = f"{len(owed)} conversations wait for a review" if owed else "nothing is overdue"
+    waiting = count(len(owed), "conversation waits", "conversations wait")
+    detail = f"{waiting} for a review" if owed else "nothing is overdue"
     return CheckResult(name="learning.reviews", status="ok", detail=detail)

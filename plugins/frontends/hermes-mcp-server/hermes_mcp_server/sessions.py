@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import mcp_types as types
 import msgspec
 
+from hermes_host.cli.listing import count
 from hermes_host.errors import NotFound
 from hermes_host.messages import Media, Text, ToolCall, ToolResult, encode_message
 from hermes_host.protocols import SessionStore
@@ -117,7 +118,7 @@ class SessionResources(ContentSource):
             name=info.id,
             title=self._context.redact(one_line(info.title or info.preview, 100)) or info.id,
             uri=session_uri(info.id),
-            description=f"{info.messages} messages, on {info.source}, with {info.model}",
+            description=f"{count(info.messages, 'message')}, on {info.source}, with {info.model}",
             mime_type="text/markdown",
             annotations=types.Annotations(last_modified=changed.isoformat(timespec="seconds")),
         )

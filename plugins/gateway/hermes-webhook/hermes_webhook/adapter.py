@@ -16,6 +16,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, web
 from hermes_gateway.parts import WebServer
 from hermes_gateway.web import PATH, error_response, read_body
 
+from hermes_host.cli.listing import count
 from hermes_host.errors import (
     ConnectionLost,
     DeliveryRefused,
@@ -82,7 +83,7 @@ class WebhookAdapter:
         server.mount(PREFIX, router)
         self._inbox = inbox
         try:
-            inbox.connected(name=f"{len(self._routes.all())} webhooks")
+            inbox.connected(name=count(len(self._routes.all()), "webhook"))
             await asyncio.Event().wait()
         finally:
             server.unmount(PREFIX)

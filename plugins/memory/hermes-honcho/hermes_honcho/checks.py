@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from hermes_honcho.access import Access, HonchoError
 from hermes_honcho.memory import outbox_of
 from hermes_honcho.names import owner_peer
+from hermes_host.cli.listing import count
 from hermes_host.errors import HermesError
 from hermes_host.protocols import CheckResult
 
@@ -59,13 +60,13 @@ async def _queue(context: PluginContext, configuration: Configuration) -> list[C
         return [CheckResult(name="honcho queue", status="error", detail=error.message, remedy=error.remedy)]
     found = []
     if waiting.unsent:
-        detail = f"{waiting.unsent} messages wait to be sent; the next turn sends them."
+        detail = f"{count(waiting.unsent, 'message waits', 'messages wait')} to be sent; the next turn does."
         found.append(CheckResult(name="honcho queue", status="warning", detail=detail))
     if waiting.elsewhere:
-        detail = f"{waiting.elsewhere} messages wait for a server or workspace that is not configured any more."
+        detail = f"{count(waiting.elsewhere, 'message')} for a server or workspace that is not configured any more."
         found.append(CheckResult(name="honcho queue", status="warning", detail=detail))
     if waiting.refused:
-        detail = f"Honcho refused {waiting.refused} messages, the last: {waiting.reason}"
+        detail = f"Honcho refused {count(waiting.refused, 'message')}, the last: {waiting.reason}"
         found.append(CheckResult(name="honcho queue", status="warning", detail=detail))
     return found or [CheckResult(name="honcho queue", status="ok", detail="empty")]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from hermes_host.cli.listing import count
 from hermes_host.errors import HermesError
 from hermes_host.protocols import CheckResult
 from hermes_memory.access import settings_of
@@ -56,4 +57,5 @@ def _file(store: Store, target: Target) -> CheckResult:
         return CheckResult(
             name=name, status="warning", detail="; ".join(problems), remedy=f"hermes memory edit {target}"
         )
-    return CheckResult(name=name, status="ok", detail=f"{len(content.entries)} entries, {content.usage}")
+    entries = count(len(content.entries), "entry", "entries")
+    return CheckResult(name=name, status="ok", detail=f"{entries}, {content.usage}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 from msgspec import Meta
 
+from hermes_host.cli.listing import count
 from hermes_host.errors import HermesError, ToolError
 from hermes_host.messages import user_message
 from hermes_host.protocols import ModelSettings, SessionStore, ToolOutput
@@ -100,9 +101,9 @@ def _moment(seconds: float) -> str:
 
 def _recent(store: SessionStore, present: str, limit: int) -> ToolOutput:
     infos = [info for info in store.list(limit=limit + 1) if info.id != present and info.messages][:limit]
-    rows = [f"- {_named(info)}\n  {_where(info, info.updated)}, {info.messages} messages" for info in infos]
+    rows = [f"- {_named(info)}\n  {_where(info, info.updated)}, {count(info.messages, 'message')}" for info in infos]
     text = "\n".join(rows) or "There are no other conversations yet."
-    return ToolOutput(content=text, title=f"{len(infos)} latest conversations", provenance="external")
+    return ToolOutput(content=text, title=count(len(infos), "latest conversation"), provenance="external")
 
 
 async def _summaries(call: ToolContext, query: str, found: Sequence[Found]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hermes_host.cli.listing import count
 from hermes_host.visible import exact, one_line, visible
 
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ def facts(proposal: Proposal) -> list[tuple[str, str]]:
 
 
 def _verdict(proposal: Proposal) -> str:
-    count = sum(item.severity != "low" for item in proposal.report.findings)
-    return f"{proposal.report.verdict}, {count} findings" if count else proposal.report.verdict
+    found = sum(item.severity != "low" for item in proposal.report.findings)
+    return f"{proposal.report.verdict}, {count(found, 'finding')}" if found else proposal.report.verdict
 
 
 def finding_lines(findings: Iterable[Finding], limit: int = _FINDINGS) -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from hermes_skills.scan import Report
 
+from hermes_host.cli.listing import count
 from hermes_host.errors import HermesError, NotFound
 from hermes_skillhub.bundles import NAME, FrontMatter, checked_files, front_matter
 from hermes_skillhub.errors import HubUnavailable, InstallRefused
@@ -75,7 +76,7 @@ async def publish(
     if not writable:
         progress("Making a fork …")
     home = upstream.name if writable else await _fork(github, upstream)
-    progress(f"Uploading {len(skill.files)} files …")
+    progress(f"Uploading {count(len(skill.files), 'file')} …")
     branch = f"add-skill-{skill.name}"
     place = f"{folder.strip('/')}/{skill.name}".lstrip("/")
     commit = await _commit(github, home, upstream, skill, place)

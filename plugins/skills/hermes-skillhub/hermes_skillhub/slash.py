@@ -9,6 +9,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from hermes_host.cli.listing import count
 from hermes_host.errors import HermesError, Unsupported
 from hermes_host.visible import exact, one_line
 from hermes_skillhub.commands_find import describe, tap_of
@@ -163,7 +164,7 @@ async def _update(call: SlashCall, hub: Hub, rest: str) -> str:
 async def _uninstall(call: SlashCall, hub: Hub, rest: str) -> str:
     said = Words(rest, ("now", "discard-edits"), ())
     (entry,) = entries(hub, [said.only("/skills uninstall NAME")])
-    shown = f"{entry.name}, {len(entry.files)} files, from {exact(entry.source)}:{exact(entry.identifier)}"
+    shown = f"{entry.name}, {count(len(entry.files), 'file')}, from {exact(entry.source)}:{exact(entry.identifier)}"
     if not await _person(call).confirm(shown, f"Take {entry.name} away?"):
         return "Nothing was changed."
     removed = await uninstall(hub, entry.name, discard_edits="discard-edits" in said.flags)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hermes_host.cli.listing import count
 from hermes_host.protocols import CheckResult
 from hermes_skills import pending
 from hermes_skills.library import Library
@@ -19,7 +20,7 @@ __all__ = ["skills"]
 async def skills(context: PluginContext) -> Iterable[CheckResult]:
     """How many there are, which are broken, and what waits."""
     collection = await (await context.services.get(Library)).load()
-    found = [CheckResult(name="skills", status="ok", detail=f"{len(collection.skills)} skills")]
+    found = [CheckResult(name="skills", status="ok", detail=count(len(collection.skills), "skill"))]
     found += [
         CheckResult(name="skills", status="warning", detail=f"{problem.path}: {problem.message}", remedy=problem.remedy)
         for problem in collection.problems[:20]

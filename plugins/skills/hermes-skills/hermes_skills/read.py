@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from hermes_host.cli.listing import count
 from hermes_host.errors import HermesError, ToolError
 from hermes_host.protocols import ToolOutput
 from hermes_skills import usage
@@ -65,7 +66,7 @@ async def skills_list(arguments: SkillsListArguments, call: ToolContext) -> Tool
         "count": len(found),
         "hint": "Read one with skill_view(name)." if found else "There are no skills yet.",
     }
-    return _json(answer, title=f"{len(found)} skills")
+    return _json(answer, title=count(len(found), "skill"))
 
 
 def _summary(skill: Skill) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from hermes_host.cli.listing import count
 from hermes_host.errors import NotFound, Unsupported
 from hermes_host.messages import Text, user_message
 from hermes_host.specs import SlashCommandSpec
@@ -104,7 +105,7 @@ async def skills(call: SlashCall) -> str:
             if skill.category == category:
                 about = "" if skill.facts.suspicious else f" {one_line(skill.facts.description, 90)}"
                 lines.append(f"- `/{slug(skill.name)}`{about}")
-    return "\n".join([*lines, "", f"{len(chosen)} of {len(found)} skills."]).strip()
+    return "\n".join([*lines, "", f"{len(chosen)} of {count(len(found), 'skill')}."]).strip()
 
 
 async def plan(call: SlashCall) -> str:

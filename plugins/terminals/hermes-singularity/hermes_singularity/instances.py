@@ -42,9 +42,12 @@ def find_program(settings: Settings) -> str:
         found = shutil.which(name)
         if found:
             return found
-    wanted = repr(settings.program) if settings.program else "'apptainer' nor 'singularity'"
+    if settings.program:
+        missing = f"There is no program {settings.program!r} on this machine."
+    else:
+        missing = "Neither 'apptainer' nor 'singularity' is on this machine."
     raise ConfigError(
-        f"There is no program {'' if settings.program else 'neither '}{wanted} on this machine.",
+        missing,
         remedy="Install Apptainer (https://apptainer.org), or set `singularity.program` to where it is.",
     )
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from hermes_approvals.audit import AuditLog
 from hermes_approvals.rulefile import RuleFile
+from hermes_host.cli.listing import count
 from hermes_host.protocols import CheckResult
 
 if TYPE_CHECKING:
@@ -29,10 +30,11 @@ async def sound(context: PluginContext) -> Iterable[CheckResult]:
         for problem in rules.problems
     ]
     if not found:
-        found = [CheckResult(name="approval-rules", status="ok", detail=f"{len(rules.rules)} rules.")]
-    count, faults = AuditLog(context.home).verify()
+        found = [CheckResult(name="approval-rules", status="ok", detail=f"{count(len(rules.rules), 'rule')}.")]
+    decisions, faults = AuditLog(context.home).verify()
     if faults:
         detail = f"{faults[0].file}, line {faults[0].line}: {faults[0].what}."
         remedy = "`hermes approvals log --verify` shows everything."
         return [*found, CheckResult(name="approval-log", status="error", detail=detail, remedy=remedy)]
-    return [*found, CheckResult(name="approval-log", status="ok", detail=f"{count} decisions, none changed.")]
+    detail = f"{count(decisions, 'decision')}, none changed."
+    return [*found, CheckResult(name="approval-log", status="ok", detail=detail)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hermes_bridges.bridges import Bridges, waiting_folders
+from hermes_host.cli.listing import count
 from hermes_host.errors import HermesError
 from hermes_host.protocols import CheckResult
 
@@ -25,7 +26,7 @@ async def folders(context: PluginContext) -> Iterable[CheckResult]:
         return [CheckResult(name="bridges", status="error", detail=error.message, remedy=error.remedy)]
     await bridges.load()
     on = [bridge for bridge in known if bridge.state == "on"]
-    found = [CheckResult(name="bridges", status="ok", detail=f"{len(on)} of {len(known)} folders are used")]
+    found = [CheckResult(name="bridges", status="ok", detail=f"{len(on)} of {count(len(known), 'folder')} used")]
     found += [
         CheckResult(
             name="bridges",

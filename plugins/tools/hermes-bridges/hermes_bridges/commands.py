@@ -15,7 +15,7 @@ from hermes_bridges.inspection import Inspection, inspect, report
 from hermes_bridges.tree import changes, read_tree
 from hermes_bridges.trust import Consent
 from hermes_host.cli.application import pass_host, run_async
-from hermes_host.cli.listing import json_option, moment, print_json, print_table
+from hermes_host.cli.listing import count, json_option, moment, print_json, print_table
 from hermes_host.errors import ConfigError, Denied, NotFound
 from hermes_host.visible import exact, one_line
 
@@ -58,7 +58,7 @@ def list_bridges(host: Host, as_json: bool) -> None:
         (bridge.name, bridge.state, KINDS[bridge.consent.kind], bridge.consent.path) for bridge in known
     ]
     rows_shown += [("-", "waiting", kind or where, path) for path, kind, where in waiting]
-    print_table(("NAME", "STATE", "KIND", "FOLDER"), rows_shown)
+    print_table(("bridge", "state", "kind", "folder"), rows_shown)
     for bridge in known:
         if bridge.state != "on":
             click.echo(f"! {bridge.name}: {one_line(bridge.reason, 0)}")
@@ -114,9 +114,9 @@ def check(path: Path, plugin: str, as_json: bool) -> None:
         if as_json:
             print_json({"kind": "marketplace", "path": tree.root, "plugins": listed})
             return
-        click.echo(f"{one_line(tree.root, 0)} is a marketplace of {len(listed)} plugins:\n")
+        click.echo(f"{one_line(tree.root, 0)} is a marketplace of {count(len(listed), 'plugin')}:\n")
         print_table(
-            ("NAME", "WHERE", "ABOUT"), [(item.name, item.path or f"elsewhere: {item.source}", item.summary)
+            ("plugin", "where", "about"), [(item.name, item.path or f"elsewhere: {item.source}", item.summary)
                                          for item in listed],
         )  # fmt: skip
         click.echo("\nTake one that lies here: hermes bridges add PATH --plugin NAME")
@@ -310,7 +310,7 @@ def _facts(bridge: Bridge) -> dict[str, Any]:
 
 def _print_report(details: dict[str, Any]) -> None:
     version = f" {details['version']}" if details["version"] else ""
-    click.echo(exact(f"{details['name']}{version}: {details['described']}, {details['files']} files"))
+    click.echo(exact(f"{details['name']}{version}: {details['described']}, {count(details['files'], 'file')}"))
     click.echo(f"{exact(details['path'])}\n{one_line(details['summary'], 0)}".rstrip())
     for title, key in (
         ("What is used", "mapped"),

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from hermes_bridges.bundle import Bundle
+from hermes_host.cli.listing import count
 from hermes_host.errors import ConfigError, HermesError
 
 if TYPE_CHECKING:
@@ -46,7 +47,9 @@ def read_bundle(tree: Tree, name: str = "") -> Bundle:
     if kind == "skills":
         skills = tuple(skills_below(tree, ""))
         folder = tree.root.rstrip("/").rpartition("/")[2]
-        return Bundle(name=name or plain_name(folder), kind="skills", skills=skills, summary=f"{len(skills)} skills")
+        return Bundle(
+            name=name or plain_name(folder), kind="skills", skills=skills, summary=count(len(skills), "skill")
+        )
     if ".claude-plugin/marketplace.json" in tree.files:
         raise ConfigError(
             f"{tree.root} is a marketplace, not a plugin.",

@@ -230,7 +230,7 @@ async def test_doctor_names_what_is_off_and_what_waits(hermes, make, home):
     make("home/hooks/journal", {"HOOK.yaml": "name: journal\n", "handler.py": ""})
     async with StandInHost(home, plugins=["bridges"]) as host:
         found = [(item.status, f"{item.detail} {item.remedy}") for item in await folders(host.context("bridges"))]
-    assert found[0] == ("ok", "1 of 2 folders are used ")
+    assert found[0] == ("ok", "1 of 2 folders used ")
     assert any(status == "error" and "hermes bridges accept review-kit" in text for status, text in found)
     assert any("a module of Hermes Agent that does not exist here" in text for _, text in found)
     assert any("nobody accepted it hermes bridges add" in text for _, text in found)

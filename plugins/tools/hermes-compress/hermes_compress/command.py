@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from hermes_compress.compaction import short
 from hermes_compress.compactor import Compactor
 from hermes_compress.conversation import Conversation
+from hermes_host.cli.listing import count
 from hermes_host.protocols import ModelRequest
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ async def compress(call: SlashCall) -> str:
     if session.busy:
         return "A turn is running. Use `/compress` when it is done."
     if len(session.messages) < _FEWEST:
-        return f"There is too little to compact: {len(session.messages)} messages, and it takes at least {_FEWEST}."
+        there = count(len(session.messages), "message")
+        return f"There is too little to compact: {there}, and it takes at least {_FEWEST}."
     await session.prepare()
     request = ModelRequest(
         provider=session.provider.name,

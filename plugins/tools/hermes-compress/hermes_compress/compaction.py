@@ -16,6 +16,7 @@ from hermes_compress.summary import Rejected, accepted, budget, instructions, ma
 from hermes_compress.transcript import transcribe
 from hermes_compress.trimming import Trim
 from hermes_compress.view import View, digest
+from hermes_host.cli.listing import count
 from hermes_host.messages import user_message
 from hermes_host.protocols import ModelSettings
 
@@ -282,8 +283,8 @@ class Compaction:
         after = self._tokens(found)
         sizes = f"{short(self._before)} -> {short(after)} tokens."
         if summarised:
-            count = found.view.cut - found.view.head - len(found.view.pinned)
-            return Outcome(f"Compacted {count} messages: {sizes}", "compacted", self._before, after)
+            gone = found.view.cut - found.view.head - len(found.view.pinned)
+            return Outcome(f"Compacted {count(gone, 'message')}: {sizes}", "compacted", self._before, after)
         text = f"Cut old tool results down: {sizes}"
         if reason:
             text += f" There is no summary: {reason.rstrip('.')}."

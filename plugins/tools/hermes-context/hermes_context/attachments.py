@@ -14,6 +14,7 @@ from hermes_context.protocol import PageReader
 from hermes_context.scan import count_invisible, shown
 from hermes_context.tree import tree
 from hermes_context.workspace import inside
+from hermes_host.cli.listing import count
 from hermes_host.errors import HermesError
 from hermes_host.messages import Media
 
@@ -198,7 +199,7 @@ class Fetcher:
             lines = text.splitlines(keepends=True)
             first, last = sorted((max(1, target.first), max(1, target.last)))
             if first > len(lines):
-                raise HermesError(f"It has only {len(lines)} lines.")
+                raise HermesError(f"It has only {count(len(lines), 'line')}.")
             last = min(last, len(lines))
             text = "".join(lines[first - 1 : last])
             title = f"{name}, {f'lines {first}-{last}' if last > first else f'line {first}'} of {len(lines)}"

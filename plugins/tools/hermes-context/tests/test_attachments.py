@@ -141,7 +141,7 @@ async def test_a_link_to_credentials_within_the_directory_is_refused(talk, proje
     [
         ("@file:gone.txt", "no such file"),
         ("@file:a.tx", "there is a.txt"),
-        ("@file:a.txt:99", "only 1 lines"),
+        ("@file:a.txt:99", "only 1 line."),
         ("@file:binary", "binary"),
         ("@file:pipe", "no regular file"),
         ("@file:folder", "Use @folder:"),

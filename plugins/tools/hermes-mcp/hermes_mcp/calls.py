@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from hermes_host.cli.listing import count
 from hermes_host.errors import HermesError, ToolError
 from hermes_host.messages import Text
 from hermes_host.protocols import Assessment, ToolOutput
@@ -118,7 +119,9 @@ async def _resources(server: Server, kind: str, arguments: dict[str, Any], call:
         except ToolError:
             pass  # many servers have resources and know nothing of templates
     listing = {"resources": rows, "templates": templates, "next_cursor": page.next_cursor}
-    return ToolOutput(content=json.dumps(_without_empty(**listing), ensure_ascii=False), title=f"{len(rows)} resources")
+    return ToolOutput(
+        content=json.dumps(_without_empty(**listing), ensure_ascii=False), title=count(len(rows), "resource")
+    )
 
 
 def _without_empty(**values: Any) -> dict[str, Any]:

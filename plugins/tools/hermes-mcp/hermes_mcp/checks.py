@@ -7,6 +7,7 @@ import shutil
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from hermes_host.cli.listing import count
 from hermes_host.protocols import CheckResult
 from hermes_mcp.offers import objection
 from hermes_mcp.redaction import names_a_secret
@@ -28,8 +29,8 @@ async def servers(context: PluginContext) -> Iterable[CheckResult]:
     for server in (await context.services.get(Servers)).enabled:
         results = [CheckResult(name=f"mcp {server.name}", status="warning", detail=text, remedy=remedy)
                    for text, remedy in _faults(context, server)]  # fmt: skip
-        count = f"{len(server.tools())} tools" if server.offer is not None else "its list was not fetched yet"
-        found += results or [CheckResult(name=f"mcp {server.name}", status="ok", detail=count)]
+        known = count(len(server.tools()), "tool") if server.offer is not None else "its list was not fetched yet"
+        found += results or [CheckResult(name=f"mcp {server.name}", status="ok", detail=known)]
     return found or [CheckResult(name="mcp", status="ok", detail="no servers")]
 
 
@@ -47,4 +48,5 @@ def _faults(context: PluginContext, server: Server) -> Iterable[tuple[str, str]]
     waiting = [tool.name for tool in server.tools() if objection(tool, server.accepted)[0]]
     if waiting:
         names = ", ".join(waiting[:5]) + (" …" if len(waiting) > 5 else "")
-        yield f"{len(waiting)} tools wait for your consent: {names}", f"hermes mcp accept {server.name}"
+        wait = count(len(waiting), "tool waits", "tools wait")
+        yield f"{wait} for your consent: {names}", f"hermes mcp accept {server.name}"

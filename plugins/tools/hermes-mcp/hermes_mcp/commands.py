@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hermes_host.cli.application import pass_host, run_async
-from hermes_host.cli.listing import ago, json_option, print_json, print_table
+from hermes_host.cli.listing import ago, count, json_option, print_json, print_table
 from hermes_host.errors import ConfigError, NotFound
 from hermes_host.visible import one_line
 from hermes_mcp.configuring import add_server
@@ -30,7 +30,7 @@ __all__ = ["mcp"]
 _PLUGIN = "mcp"
 
 
-@click.group()
+@click.group(epilog="Example: hermes mcp add files -- npx -y @modelcontextprotocol/server-filesystem ~/notes")
 def mcp() -> None:
     """Add, list, test and remove MCP servers."""
 
@@ -104,7 +104,7 @@ def list_servers(host: Host, as_json: bool) -> None:
             (row["name"], row["state"], row["tools"], row["fetched_ago"], row["waiting"] or "", row["where"])
             for row in rows
         ]
-        print_table(("NAME", "STATE", "TOOLS", "FETCHED", "WAITING", "COMMAND OR URL"), cells)
+        print_table(("server", "state", "tools", "fetched", "waiting", "command or url"), cells)
 
 
 @mcp.command(epilog="\b\nExamples:\n  hermes mcp test files\n  hermes mcp test files --json")
@@ -138,7 +138,7 @@ def accept(host: Host, name: str, tools: tuple[str, ...], yes: bool) -> None:
         if not yes:
             if not sys.stdin.isatty():
                 raise click.UsageError("Nothing was accepted: nobody can be asked here. Say --yes if you have read it.")
-            click.confirm(f"Accept {len(chosen)} tools?", abort=True)
+            click.confirm(f"Accept {count(len(chosen), 'tool')}?", abort=True)
         server.accept(*chosen, clear=True)
         click.echo(f"Accepted: {', '.join(tool.name for tool in chosen)}")
 
@@ -252,7 +252,7 @@ def import_servers(
     if as_json:
         print_json(outcome)
     else:
-        print_table(("NAME", "OUTCOME"), [(row["name"], row["outcome"]) for row in outcome])
+        print_table(("server", "outcome"), [(row["name"], row["outcome"]) for row in outcome])
         click.echo("Nothing was changed." if dry_run else "Try them: hermes mcp test NAME")
 
 

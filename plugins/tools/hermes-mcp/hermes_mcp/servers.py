@@ -6,6 +6,7 @@ import asyncio
 import weakref
 from typing import TYPE_CHECKING, Any
 
+from hermes_host.cli.listing import count
 from hermes_host.errors import HermesError, NotFound, ToolError
 from hermes_host.specs import Effect, SlashCommandSpec, ToolSpec
 from hermes_host.visible import one_line
@@ -210,7 +211,7 @@ class Servers:
                 self._tell(f"{error} {error.remedy}".strip(), "warning")
                 return
         self._tell(
-            f"The MCP server {server.name!r} offers {len(offer.tools)} tools; they can be used in the next "
+            f"The MCP server {server.name!r} offers {count(len(offer.tools), 'tool')}, for use in the next "
             f"conversation (/new)."
         )
 

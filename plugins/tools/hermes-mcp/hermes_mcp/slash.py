@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from hermes_host.cli.listing import count
 from hermes_host.errors import HermesError, Unsupported
 from hermes_host.messages import Message, Text
 from hermes_host.visible import one_line, visible
@@ -33,7 +34,7 @@ async def mcp(call: SlashCall) -> str:
         return f"Stopped. The next call starts {name.strip()} again." if stopped else f"{name.strip()} was not running."
     if word == "refresh" and name:
         offer = await servers.get(name.strip()).refresh()
-        return f"{name.strip()} offers {len(offer.tools)} tools. The next conversation (/new) has them."
+        return f"{name.strip()} offers {count(len(offer.tools), 'tool')}. The next conversation (/new) has them."
     if word:
         return "Usage: `/mcp`, `/mcp stop NAME`, `/mcp refresh NAME`"
     rows = [_row(server) for each in (*own, configured) for server in each]
@@ -47,9 +48,9 @@ def _handed_over(call: SlashCall) -> list[Servers]:
 
 def _row(server: Server) -> str:
     offer = server.offer
-    count = f"{len(server.tools())} tools" if offer is not None else "its list was not fetched yet"
+    known = count(len(server.tools()), "tool") if offer is not None else "its list was not fetched yet"
     failure = f": {one_line(server.failure, 160)}" if server.state == "failed" else ""
-    return f"- **{one_line(server.name, 60)}** {server.state}, {count}{failure}"
+    return f"- **{one_line(server.name, 60)}** {server.state}, {known}{failure}"
 
 
 async def run_prompt(call: SlashCall) -> str | None:

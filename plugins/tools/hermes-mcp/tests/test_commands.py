@@ -106,10 +106,10 @@ async def test_mcp_in_a_conversation_shows_stops_and_refreshes(bench, entry):
     async def say(words):
         return await slash(SlashCall(name="mcp", arguments=words, host=host, session=session))
 
-    assert await say("") == "- **it** running, 1 tools"
+    assert await say("") == "- **it** running, 1 tool"
     assert "Stopped" in await say("stop it")
     assert "was not running" in await say("stop it")
-    assert "offers 1 tools" in await say("refresh it")
+    assert "offers 1 tool." in await say("refresh it")
     assert "Usage" in await say("what")
 
 

@@ -87,7 +87,7 @@ async def test_the_first_list_is_fetched_beside_the_conversation_and_announced(b
         await (await bench.servers(host)).first_lists()
         assert "from the next conversation on: it" in session.system
         assert [notice.text for notice in told] == [
-            "The MCP server 'it' offers 1 tools; they can be used in the next conversation (/new)."
+            "The MCP server 'it' offers 1 tool, for use in the next conversation (/new)."
         ]
         assert [tool.name for tool in (await host.start()).tools()] == ["mcp_it_go"]
 

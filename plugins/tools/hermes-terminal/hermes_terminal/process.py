@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from hermes_host.cli.listing import count
 from hermes_host.errors import ToolError
 from hermes_host.protocols import ToolOutput
 from hermes_terminal.notes import clip, exit_note, finish, sudo_note
@@ -53,7 +54,9 @@ async def process(arguments: ProcessArguments, call: ToolContext) -> ToolOutput:
 def _list(shell: Shell) -> ToolOutput:
     jobs = shell.jobs.list()
     lines = [f"{job.id}  {_state(job)}  {_one_line(job.command)}" for job in jobs]
-    return ToolOutput(content="\n".join(lines) or "[no background processes]", title=f"{len(jobs)} processes")
+    return ToolOutput(
+        content="\n".join(lines) or "[no background processes]", title=count(len(jobs), "process", "processes")
+    )
 
 
 def _news(job: Job) -> ToolOutput:
@@ -70,7 +73,7 @@ def _log(job: Job, arguments: ProcessArguments) -> ToolOutput:
     else:
         lines = job.log(offset, arguments.limit)
     text = clip("\n".join(lines), OUTPUT_LIMIT, str(job.file))
-    return ToolOutput(content=finish(text, [_state(job)]), title=f"{len(lines)} lines")
+    return ToolOutput(content=finish(text, [_state(job)]), title=count(len(lines), "line"))
 
 
 def _state(job: Job) -> str:

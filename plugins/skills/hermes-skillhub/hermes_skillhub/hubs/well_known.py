@@ -14,6 +14,7 @@ from urllib.parse import quote, urljoin, urlsplit
 
 import msgspec
 
+from hermes_host.cli.listing import count
 from hermes_host.errors import NotFound
 from hermes_skillhub.archives import ARCHIVE_BYTES_AT_MOST, unpack
 from hermes_skillhub.bundles import FILE_BYTES_AT_MOST, FILES_AT_MOST, NAME, TOTAL_BYTES_AT_MOST, path_fault
@@ -107,7 +108,7 @@ class WellKnown:
             if entry["name"] == wanted:
                 return index, entry
         names = ", ".join(str(entry["name"]) for entry in index.skills[:12])
-        what = f"no skill {wanted!r}" if wanted else f"{len(index.skills)} skills"
+        what = f"no skill {wanted!r}" if wanted else count(len(index.skills), "skill")
         example = f"{index.folder}{index.skills[0]['name']}" if index.skills else ""
         raise NotFound(
             f"{urlsplit(index.folder).netloc} has {what}; it has {names or 'none'}.",

@@ -160,7 +160,10 @@ class ToolSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ToolSourceSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """Tools that are known only at run time. Target: `(context: PluginContext, spec) -> ToolSource`, sync or async."""
+    """Tools that are known only at run time. Target: `(context: PluginContext, spec) -> ToolSource`, sync or async.
+
+    One that can say when its tools change implements `ChangingToolSource`.
+    """
 
     name: str
     summary: str
@@ -355,6 +358,8 @@ class AdapterSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Target `(context: PluginContext) -> str`: empty when it can run, else what is missing; without it, it can."""
     environment: str = ""
     """The beginning of environment variables about who may talk, such as `ACME` for `ACME_ALLOWED_USERS`."""
+    pairing: bool = True
+    """Whether strangers usually get a pairing code; False where anybody can write to the agent, as by mail."""
     addresses: str = ""
     """A regular expression that matches a whole id of a chat; other text names one. Without it only ids that are known
     already count as such."""

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from hermes_host.context import private_directory
+from hermes_host.errors import HermesError
 from hermes_host.events import ApprovalDecided, ApprovalRequested, Event
 from hermes_host.protocols import ApprovalCase, ApprovalChoice, ApprovalRequest, Approver, Assessment, Decision
 from hermes_host.visible import exact
@@ -268,7 +269,10 @@ async def _rule(policy: ApprovalPolicy, case: ApprovalCase) -> Assessment | None
             return await policy.rule(case)
     except Exception as error:
         log.warning("the approval policy failed", exc_info=error)
-        return Assessment(verdict="ask", reason="The approval rules could not be read.")
+        if not isinstance(error, HermesError):
+            return Assessment(verdict="ask", reason="The approval rules could not be read.")
+        told = str(error) in case.assessment.reason
+        return Assessment(verdict="ask", reason="" if told else f"The approval rules could not be applied: {error}")
 
 
 def _combined(judged: Assessment, ruling: Assessment | None) -> Assessment:

@@ -227,7 +227,8 @@ class Toolbox:
             assessment = await assess(arguments, context)
         except Exception as error:
             log.warning("tool %r of plugin %r could not judge a call", tool.name, tool.plugin, exc_info=error)
-            return Assessment(verdict="ask", reason=f"The tool {tool.name!r} could not judge this call.")
+            why = f": {error}" if isinstance(error, HermesError) else "."
+            return Assessment(verdict="ask", reason=f"The tool {tool.name!r} could not judge this call{why}")
         if isinstance(assessment, Assessment):
             return assessment
         return Assessment(verdict="ask", reason=f"The tool {tool.name!r} gave no usable judgement of this call.")

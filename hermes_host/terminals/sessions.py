@@ -147,6 +147,12 @@ class _OpenTerminal:
                 raise
             if isinstance(error, asyncio.CancelledError):
                 error = SessionError("The session was closed while its terminal was being opened.")
+            elif isinstance(error, FileNotFoundError | NotADirectoryError) and error.filename:
+                what = "is no directory" if isinstance(error, NotADirectoryError) else "does not exist"
+                error = SessionError(
+                    f"The commands of this session start in {str(error.filename)!r}, which {what}.",
+                    remedy="Make it, or set `terminal.cwd` to a directory that exists.",
+                )
             # Told to whoever waits for the terminal.
             self._opened.set_exception(error)
 

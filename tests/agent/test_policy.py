@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hermes_host.errors import SessionError
 from hermes_host.messages import ToolCall, assistant_message
 from hermes_host.protocols import ApprovalCase, Assessment, Decision
 from hermes_host.services import ApprovalPolicy
@@ -111,6 +113,34 @@ async def test_a_rule_lifts_no_denial_and_no_question_that_must_be_put(host: Sta
 async def test_rules_that_cannot_be_read_ask_a_person(host: StandInHost, done: list[str]) -> None:
     approver = await use(host, Policy(ValueError("broken")), "look", "once")
     assert "could not be read" in approver.requests[0].reason
+
+
+async def test_what_tool_and_rules_lack_alike_is_said_once(
+    host: StandInHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "judge_without_terminal.py").write_text(
+        "from hermes_host.errors import SessionError\n"
+        "async def judge(arguments, context):\n"
+        "    raise SessionError(\"Commands start in 'nowhere'.\", remedy='Set `terminal.cwd`.')\n",
+        encoding="utf-8",
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+
+    @host.tool(effects=("process",), assess="judge_without_terminal:judge")
+    async def run() -> str:
+        """Run."""
+        return "ran"
+
+    broken = SessionError("Commands start in 'nowhere'.", remedy="Set `terminal.cwd`.")
+    approver = await use(host, Policy(broken), "run", "deny")
+    assert approver.requests[0].reason == (
+        "The tool 'run' could not judge this call: Commands start in 'nowhere'. Set `terminal.cwd`."
+    )
+
+
+async def test_rules_that_cannot_be_applied_say_why(host: StandInHost, done: list[str]) -> None:
+    approver = await use(host, Policy(SessionError("There is no terminal.")), "look", "once")
+    assert approver.requests[0].reason == "The approval rules could not be applied: There is no terminal."
     assert done == ["look"]
 
 

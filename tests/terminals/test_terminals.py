@@ -36,6 +36,20 @@ async def test_two_sessions_never_see_each_other(terminals: Terminals, tmp_path:
     assert shells[1].jobs.list() == ()
 
 
+async def test_a_start_directory_that_is_none_is_named_with_its_setting(terminals: Terminals, tmp_path: Path) -> None:
+    session = SessionContext("session", directory=str(tmp_path / "later"))
+    with pytest.raises(SessionError) as caught:
+        await terminals.shell(session)
+    assert caught.value.message == f"The commands of this session start in '{tmp_path}/later', which does not exist."
+    assert "`terminal.cwd`" in caught.value.remedy
+    (tmp_path / "later").touch()
+    with pytest.raises(SessionError, match="which is no directory"):
+        await terminals.shell(session)
+    (tmp_path / "later").unlink()
+    (tmp_path / "later").mkdir()
+    assert (await terminals.shell(session)).directory == str(tmp_path / "later")
+
+
 async def test_a_session_keeps_its_terminal_and_its_shell(terminals: Terminals, start: Path) -> None:
     session = SessionContext("session", directory=str(start))
     opened = await asyncio.gather(*(terminals.open(session) for _ in range(5)))

@@ -1,4 +1,4 @@
-"""`python -m bench [startup turn steps streaming prefix sessions middleware compaction] [--runs N] [--json]`"""
+"""`python -m bench [startup turn steps streaming prefix sessions middleware compaction gateway] [--runs N] [--json]`"""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from bench import (
     approvals,
     code,
     compaction,
+    gateway,
     mcp,
     middleware,
     prefix,
@@ -42,6 +43,7 @@ GROUPS: dict[str, Callable[[int], list[Row]]] = {
     "approvals": approvals.measure,
     "code": code.measure,
     "sandbox": sandbox.measure,
+    "gateway": gateway.measure,
 }
 
 

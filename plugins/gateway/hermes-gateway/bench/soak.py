@@ -159,11 +159,11 @@ class People:
 
     async def react(self, aside: Sequence[str]) -> None:
         """Have the agent try again what it laid aside, in these chats."""
-        for chat in aside:
-            if self._asked_again.get(chat, 0.0) < time.monotonic() - 5:
-                self._asked_again[chat] = time.monotonic()
+        for name in aside:
+            if self._asked_again.get(name, 0.0) < time.monotonic() - 5:
+                self._asked_again[name] = time.monotonic()
                 self.retried += 1
-                retry = self._platform.update("/retry", chat=chat)
+                retry = self._platform.update("/retry", chat=name)
                 self.commands[retry.update] = retry
                 await self._platform.deliver(retry)
 

@@ -89,10 +89,12 @@ def speaker(update: Inbound) -> str:
 
 def _mirrored(shared: Shared, address: Address) -> str:
     """What was sent into a chat by another conversation or a program since its last message, once."""
+    with shared.database.reading() as connection:
+        if connection.execute("SELECT 1 FROM mirrored WHERE address = ?", (str(address),)).fetchone() is None:
+            return ""
     with shared.database.transaction(forced=False) as connection:
         rows = connection.execute("SELECT text FROM mirrored WHERE address = ? ORDER BY id", (str(address),)).fetchall()
-        if rows:
-            connection.execute("DELETE FROM mirrored WHERE address = ?", (str(address),))
+        connection.execute("DELETE FROM mirrored WHERE address = ?", (str(address),))
     return "\n\n".join(str(row["text"])[:2000] for row in rows[-10:])
 
 

@@ -50,7 +50,6 @@ class TurnRows:
     def claim(self, conversation: str, updates: Sequence[int]) -> Claim | None:
         """A new turn for these updates; None when one of them is not waiting any more."""
         now = self._clock()
-        # `began` forces both to the disk, before anything is done in the turn.
         with self._database.transaction(forced=False) as connection:
             if not _all_in(connection, updates, "waiting"):
                 return None
@@ -72,7 +71,8 @@ class TurnRows:
 
     def began(self, claim: Claim, session: str, person: str) -> bool:
         """Note the session a turn runs in, and whose it is; false when the turn is not ours any more."""
-        with self._database.transaction() as connection:
+        # Not forced to the disk, as the session's own log is not: what a power cut takes, it takes of both.
+        with self._database.transaction(forced=False) as connection:
             ours = connection.execute(
                 "UPDATE turns SET session = ? WHERE id = ? AND fence = ? AND state = 'running'",
                 (session, claim.id, claim.fence),

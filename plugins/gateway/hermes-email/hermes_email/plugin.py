@@ -34,6 +34,7 @@ def hermes_adapters() -> Iterable[AdapterSpec]:
         configured="hermes_email.servers:missing",
         features=frozenset({"deduplicate", "media_in", "media_out", "threads"}),
         environment="EMAIL",
+        pairing=False,
         addresses=r"[^\s@<>,;:\"\\()\[\]]{1,64}@[^\s@<>,;:\"\\()\[\]]{1,253}",
         hint="You write a mail: one complete answer, no small talk about being on it. Markdown is shown formatted.",
         secrets=("EMAIL_PASSWORD",),

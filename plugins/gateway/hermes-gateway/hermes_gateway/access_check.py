@@ -27,7 +27,9 @@ def findings(host: Host, platforms: Iterable[str]) -> Iterable[CheckResult]:
     try:
         people = people_of(host, database, settings)
         for platform in platforms:
-            yield _access(people, platform, pairs=settings.pairs(platform))
+            registry = host.registry("adapters")
+            usually = platform not in registry or registry.get(platform).spec.pairing
+            yield _access(people, platform, pairs=settings.pairs(platform, usually=usually))
         aside = len(TurnRows(database, "check", 0.0, time.time).quarantined()) if database.path.exists() else 0
         if aside:
             yield CheckResult(

@@ -217,7 +217,8 @@ class Conversations:
         if _LINK.fullmatch(update.text.strip()):
             await self._say(update, self.pairing.link(update, update.text.split()[-1]), key=f"link:{update.update}")
             return
-        if not shared.settings.pairs(platform):
+        spec = shared.adapters.spec(platform)
+        if not shared.settings.pairs(platform, usually=spec is None or spec.pairing):
             return
         with shared.database.transaction() as connection:
             said = self.pairing.request(connection, update)

@@ -252,11 +252,12 @@ class Deliveries:
             self.rows.sent(row.id, receipt)
             self._keeping.forget(row.message.media)
 
-    def _again(self, row: Waiting, error: str, seconds: float | None) -> None:
+    def _again(self, row: Waiting, error: str, seconds: float | None, *, perhaps: bool = False) -> None:
+        """Try again later, or give it up; `perhaps` it has arrived."""
         gateway = self._settings.gateway
         tried = row.attempts + 1
         if time.time() - row.created > gateway.send_hours * 3600 or tried >= max(gateway.send_attempts, 1):
-            self._fail(row, error)
+            (self._lose if perhaps else self._fail)(row, error)
             return
         pause = seconds if seconds is not None else min(_FIRST_PAUSE * 2 ** (tried - 1), _LONGEST_PAUSE)
         # Being told to wait is no failure of the message: only the time it has counts then.
@@ -264,7 +265,7 @@ class Deliveries:
 
     def _uncertain(self, row: Waiting, error: str) -> None:
         if row.edits is not None or self._deduplicates(row.address.platform):
-            self._again(row, error, None)
+            self._again(row, error, None, perhaps=row.edits is None)
         else:
             self._lose(row, error)
 

@@ -275,7 +275,17 @@ class Rows:
             return {row["state"]: row["n"] for row in found}
 
     def retry(self, ids: Sequence[int]) -> int:
-        """Send what failed, or what nobody knows of, again; gives how many."""
+        """Send what failed, or what nobody knows of, again; gives how many.
+
+        Each has another key then: where the old one arrived after all, this one arrives as well, as was asked for.
+        """
+        with self._database.transaction() as connection:
+            for row_id in ids:
+                row = connection.execute("SELECT body FROM outbox WHERE id = ?", (row_id,)).fetchone()
+                if row is not None:
+                    message = _decode_outbound(row["body"])
+                    again = msgspec.structs.replace(message, key=f"{message.key}+{time.time_ns():x}")
+                    connection.execute("UPDATE outbox SET body = ? WHERE id = ?", (_encode(again), row_id))
         return self._turn(ids, "state = 'pending', attempts = 0, error = '', created = due", ("failed", "unknown"))
 
     def drop(self, ids: Sequence[int]) -> int:

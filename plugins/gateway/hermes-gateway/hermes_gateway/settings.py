@@ -215,9 +215,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Who may talk on a platform."""
         return self.gateway.access.get(platform, _NO_ACCESS)
 
-    def pairs(self, platform: str) -> bool:
-        """Whether unknown people get a pairing code there."""
-        return (self.access(platform).unknown or self.unauthorized_dm_behavior) == "pair"
+    def pairs(self, platform: str, *, usually: bool = True) -> bool:
+        """Whether unknown people get a pairing code there; `usually` is the platform's own word on it."""
+        otherwise = self.unauthorized_dm_behavior if usually else "ignore"
+        return (self.access(platform).unknown or otherwise) == "pair"
 
     def reset_policy(self, platform: str, kind: str) -> ResetPolicy:
         """When a conversation of that kind begins anew; every field is set."""

@@ -183,6 +183,20 @@ async def test_what_may_have_arrived_is_not_sent_again_but_said(make, platform: 
     assert platform.texts().count("perhaps") == 1
 
 
+async def test_what_may_have_arrived_is_unknown_also_where_keys_count_and_arrives_when_it_is_asked_for(
+    make, platform: Platform
+):
+    platform.faults.extend(["uncertain", "uncertain"])
+    deliveries = make(send_attempts=2)
+    async with running(deliveries):
+        ids = await deliveries.say(CHAT, "perhaps")
+        await platform.until_said("/resend", timeout=20)
+        assert [item.state for item in deliveries.rows.deliveries(ids)] == ["unknown"]
+        assert deliveries.rows.retry(ids) == 1
+        deliveries.wake()
+        await platform.until(lambda: platform.texts().count("perhaps") == 2)
+
+
 @pytest.mark.parametrize(("deduplicates", "state"), [(True, "sent"), (False, "unknown")])
 async def test_what_was_being_sent_when_the_process_died(make, platform: Platform, deduplicates: bool, state: str):
     before = make(deduplicates=deduplicates)

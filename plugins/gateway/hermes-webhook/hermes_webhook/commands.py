@@ -224,10 +224,12 @@ def _write(host: Host, routes: dict[str, Route]) -> None:
 
 
 def _url(host: Host, name: str) -> str:
+    from hermes_gateway.process import snapshot
     from hermes_gateway.server_settings import ServerSettings
 
     server = host.context("gateway").section(ServerSettings, "server")
-    return f"{(server.public_url or f'http://{server.listen}').rstrip('/')}/webhooks/{name}"
+    base = server.public_url or snapshot(host.home).get("address") or f"http://{server.listen}"
+    return f"{base.rstrip('/')}/webhooks/{name}"
 
 
 def _words(text: str) -> list[str]:

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+import os
 import time
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,9 +15,13 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
+from click.testing import CliRunner
+from hermes_gateway.ownership import Ownership
 from hermes_gateway.parts import WebServer
+from hermes_webhook.commands import webhook
 from standardwebhooks.webhooks import Webhook
 
+from hermes_host.cli.application import Application
 from hermes_host.errors import ConnectionLost, DeliveryRefused, DeliveryUncertain, RateLimited
 from hermes_host.protocols import Address, Outbound
 from hermes_host.testing import PluginContract, ScriptedInbox, StandInHost
@@ -304,3 +309,26 @@ async def test_a_target_that_is_not_there(tmp_path: Path):
         await adapter.send(OPS, Outbound(text="x"))
     with pytest.raises(DeliveryRefused):
         await adapter.send(Address(platform="webhook", chat="nobody"), Outbound(text="x"))
+
+
+async def test_the_commands_ask_the_running_gateway_where_it_listens(tmp_path: Path, inbox: ScriptedInbox) -> None:
+    routes = {"deploys": {"secret": SECRET}}
+    options = {"webhook.routes": routes, "server.listen": "127.0.0.1:0"}
+
+    def run(*words: str) -> tuple[int, str]:
+        host = StandInHost(tmp_path / "home", plugins=["webhook", "gateway"], overrides=options)
+        result = CliRunner().invoke(webhook, words, obj=Application(_host=host))
+        return result.exit_code, result.output
+
+    async with served(tmp_path, inbox, routes) as address:
+        ownership = Ownership(tmp_path / "home")
+        ownership.take()
+        state = {"pid": os.getpid(), "state": "running", "address": address}
+        (tmp_path / "home" / "gateway_state.json").write_text(json.dumps(state), encoding="utf-8")
+        code, listed = await asyncio.to_thread(run, "list", "--json")
+        assert code == 0, listed
+        assert json.loads(listed)[0]["url"] == f"{address}/webhooks/deploys"
+        code, said = await asyncio.to_thread(run, "test", "deploys")
+        assert (code, said[:3]) == (0, "202"), said
+        ownership.release()
+    assert len(inbox.updates) == 1

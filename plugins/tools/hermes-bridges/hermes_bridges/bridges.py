@@ -80,6 +80,7 @@ class Bridges:
         self._told: set[tuple[str, str]] = set()
         self.routes: dict[str, tuple[PythonPlugin, PythonTool]] = {}
         """What is behind each tool that conversations were offered."""
+        self._change = asyncio.Event()
 
     @property
     def settings(self) -> Settings:
@@ -160,6 +161,22 @@ class Bridges:
             self._loaded[bridge.name] = plugin
         finally:
             self._loading.pop(bridge.name, None)
+            self._tell_of_change()
+
+    def offer(self, routes: dict[str, tuple[PythonPlugin, PythonTool]]) -> None:
+        """Note what is behind each tool from now on."""
+        if routes != self.routes:
+            self._tell_of_change()
+        self.routes = routes
+
+    async def changed(self) -> None:
+        """Wait until there are other tools, or a plugin was loaded that may bring some. Folders are looked at when
+        somebody asks for the tools, as every conversation does when it begins; they are not watched."""
+        await self._change.wait()
+
+    def _tell_of_change(self) -> None:
+        self._change.set()
+        self._change = asyncio.Event()
 
     # ------------------------------------------------------------------------------------------------ conversations
 

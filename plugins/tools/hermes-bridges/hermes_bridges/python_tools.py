@@ -45,7 +45,7 @@ class Source:
         await self._bridges.load(_PATIENCE)
         plugins = [plugin for plugin in self._bridges.python() if plugin.tools]
         if not plugins:
-            self._bridges.routes = {}
+            self._bridges.offer({})
             return ()
         taken = {item.name for item in self._context.registry("tools") if item.plugin != self._context.plugin}
         routes: dict[str, tuple[PythonPlugin, PythonTool]] = {}
@@ -59,8 +59,12 @@ class Source:
                     plugin.note(f"its tool {tool.name!r} is called {name!r} here: there is another one of that name.")
                 if name not in taken and name not in routes:
                     routes[name] = (plugin, tool)
-        self._bridges.routes = routes
+        self._bridges.offer(routes)
         return [self._spec(name, plugin, tool) for name, (plugin, tool) in routes.items()]
+
+    async def changed(self) -> None:
+        """See `hermes_host.protocols.ChangingToolSource`."""
+        await self._bridges.changed()
 
     async def _usable(self, plugin: PythonPlugin, tool: PythonTool) -> bool:
         if not tool.requires and tool.check is None:

@@ -13,10 +13,10 @@ from click.testing import CliRunner, Result
 from hermes_bridges.commands import bridges as command
 
 from hermes_host.cli.application import Application
-from hermes_host.slash import find, run
 from hermes_host.events import ToolFinished
 from hermes_host.frontends import SlashCall, split_slash_command
 from hermes_host.messages import Message, ToolCall, assistant_message
+from hermes_host.slash import find, run
 from hermes_host.testing import ScriptedApprover, StandInHost, events_of
 
 GUARD = """\

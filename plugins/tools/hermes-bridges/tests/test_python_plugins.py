@@ -12,6 +12,7 @@ from hermes_bridges.bridges import Bridges
 
 from hermes_host.events import Notice
 from hermes_host.messages import ToolCall, assistant_message
+from hermes_host.protocols import ChangingToolSource
 
 
 def notices(events):
@@ -240,6 +241,20 @@ async def test_after_a_change_nothing_of_it_runs_any_more(hermes, make, talk, wo
     again = await talk()
     assert "lookup_ticket" in again.host.tools
     assert (tmp_path / "ran").exists()
+
+
+async def test_whoever_waits_is_told_of_other_tools(hermes, make, talk):
+    hermes("add", make("tickets"), "--yes")
+    chat = await talk()
+    source = await chat.host.part(chat.host.registry("tool_sources").get("bridges"))
+    assert isinstance(source, ChangingToolSource)
+    waiting = [asyncio.create_task(source.changed()) for _ in range(2)]
+    await source.tools()
+    assert not any(task.done() for task in waiting)
+    hermes("remove", "tickets")
+    assert await source.tools() == ()
+    async with asyncio.timeout(10):
+        await asyncio.gather(*waiting)
 
 
 async def test_compiled_files_are_neither_run_nor_written(hermes, make, talk):

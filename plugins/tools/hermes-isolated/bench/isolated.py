@@ -178,4 +178,4 @@ def _install(folder: Path) -> None:
 
 if __name__ == "__main__":
     for row in measure(9):
-        print(f"{row.name:<44} {row.value:8.3f} {row.unit}  {row.met}  {row.floor_name} {row.floor} {row.notes}")  # noqa: T201
+        print(f"{row.name:<44} {row.value:8.3f} {row.unit}  {row.met}  {row.floor_name} {row.floor} {row.notes}")

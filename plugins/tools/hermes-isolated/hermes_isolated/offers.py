@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, cast
 
@@ -99,9 +100,24 @@ class Source:
 
     def __init__(self, context: PluginContext) -> None:
         self._context = context
+        self._offered: Sequence[ToolSpec] | None = None
+        self._change = asyncio.Event()
 
     async def tools(self) -> Sequence[ToolSpec]:
         """As the lock file describes them. Of two plugins that offer one name, neither gets it."""
+        found = self._specs()
+        if self._offered is not None and found != self._offered:
+            self._change.set()
+            self._change = asyncio.Event()
+        self._offered = found
+        return found
+
+    async def changed(self) -> None:
+        """See `hermes_host.protocols.ChangingToolSource`. The lock file is looked at when somebody asks for the tools,
+        as every conversation does when it begins; it is not watched."""
+        await self._change.wait()
+
+    def _specs(self) -> Sequence[ToolSpec]:
         owners: dict[str, list[str]] = {}
         specs: dict[str, ToolSpec] = {}
         for name, plugin in enabled(self._context).items():

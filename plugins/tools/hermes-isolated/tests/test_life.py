@@ -14,11 +14,14 @@ from pathlib import Path
 import pytest
 from hermes_isolated.measure import begun, tree
 
+from hermes_host.protocols import ChangingToolSource
+
 HOST = """
 import asyncio, os, sys
 from pathlib import Path
 from hermes_host.context import SessionContext, ToolContext
 from hermes_host.testing import StandInHost
+from hermes_host.protocols import ChangingToolSource
 async def main():
     async with StandInHost(Path(sys.argv[1]), plugins=["isolated"]) as host:
         await host.refresh_tools()
@@ -125,3 +128,19 @@ async def test_doctor_says_what_is_wrong(home, use_sample, start):
     assert found["isolated sandbox"].status == "ok"
     assert found["isolated sample"].status == "ok"
     assert "is not there" in found["isolated gone"].detail
+
+
+async def test_whoever_waits_is_told_of_tools_that_are_gone(home, use_sample, start):
+    use_sample()
+    user = await start()
+    source = await user.host.part(user.host.registry("tool_sources").get("isolated"))
+    assert isinstance(source, ChangingToolSource)
+    waiting = [asyncio.create_task(source.changed()) for _ in range(2)]
+    assert await source.tools()
+    ended, _ = await asyncio.wait(waiting, timeout=0.1)
+    assert not ended
+    home.plugins.clear()
+    home.write()
+    assert not await source.tools()
+    async with asyncio.timeout(10):
+        await asyncio.gather(*waiting)

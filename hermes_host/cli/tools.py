@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hermes_host.cli.application import pass_host
+from hermes_host.cli.application import pass_host, run_async
 from hermes_host.cli.listing import count, json_option, print_json, print_table
 from hermes_host.toolsets import members, select_tools, toolset_of, unavailable
 from hermes_host.visible import one_line
@@ -48,7 +48,8 @@ def tools(ctx: click.Context) -> None:
 @json_option
 @pass_host
 def list_tools(host: Host, platform: str, as_json: bool) -> None:
-    """List the tools in their toolsets."""
+    """List the tools in their toolsets, also those of MCP servers and isolated plugins."""
+    _ask_sources(host)
     found = _tools(host, platform)
     if as_json:
         print_json({"platform": platform, "configured": _configured(host, platform), "tools": found})
@@ -57,8 +58,8 @@ def list_tools(host: Host, platform: str, as_json: bool) -> None:
         click.echo("No tools are installed. Try `pip install 'hermes-host[standard]'`.")
         return
     print_table(
-        ("tool", "toolset", "state", "what it does"),
-        [(tool.name, tool.toolset, _state(tool), one_line(tool.summary, 100)) for tool in found],
+        ("tool", "toolset", "from", "state", "what it does"),
+        [(tool.name, tool.toolset, tool.plugin, _state(tool), one_line(tool.summary, 100)) for tool in found],
     )
     active = sum(tool.on and not tool.unavailable for tool in found)
     how = "as set in platform_toolsets" if _configured(host, platform) is not None else "the default: all"
@@ -71,6 +72,7 @@ def list_tools(host: Host, platform: str, as_json: bool) -> None:
 @pass_host
 def enable(host: Host, names: tuple[str, ...], platform: str) -> None:
     """Switch toolsets or tools on."""
+    _ask_sources(host)
     wanted = {tool for name in names for tool in members(host, name)}
     _store(host, platform, _on(host, platform) | wanted)
 
@@ -81,6 +83,7 @@ def enable(host: Host, names: tuple[str, ...], platform: str) -> None:
 @pass_host
 def disable(host: Host, names: tuple[str, ...], platform: str) -> None:
     """Switch toolsets or tools off. With all of them off there are none: an empty list is not the default."""
+    _ask_sources(host)
     unwanted = {tool for name in names for tool in members(host, name)}
     _store(host, platform, _on(host, platform) - unwanted)
 
@@ -93,6 +96,12 @@ def reset(host: Host, platform: str) -> None:
     if _configured(host, platform) is not None:
         host.config.unset(f"platform_toolsets.{platform}")
     click.echo(f"{platform}: the default.")
+
+
+def _ask_sources(host: Host) -> None:
+    """Have the host know the tools that are known only at run time."""
+    if len(host.registry("tool_sources")):
+        run_async(host, host.refresh_tools)
 
 
 def _tools(host: Host, platform: str) -> list[_Tool]:

@@ -144,3 +144,14 @@ async def test_whoever_waits_is_told_of_tools_that_are_gone(home, use_sample, st
     assert not await source.tools()
     async with asyncio.timeout(10):
         await asyncio.gather(*waiting)
+
+
+def test_tools_of_isolated_plugins_are_listed_and_can_be_switched(home, use_sample):
+    use_sample()
+    home.write()
+    found = {tool["name"]: tool for tool in json.loads(_hermes("tools", "list", "--json"))["tools"]}
+    assert (found["sample_echo"]["plugin"], found["sample_echo"]["toolset"]) == ("isolated", "sample")
+    _hermes("tools", "disable", "sample")
+    found = {tool["name"]: tool for tool in json.loads(_hermes("tools", "list", "--json"))["tools"]}
+    assert not found["sample_echo"]["on"]
+    assert found["read_file"]["on"]

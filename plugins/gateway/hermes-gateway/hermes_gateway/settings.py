@@ -120,8 +120,10 @@ class ResetPolicy(msgspec.Struct, frozen=True, kw_only=True):
     mode: Annotated[
         Literal["both", "daily", "idle", "none"] | None, Meta(description="Daily, after idleness, both, or never.")
     ] = None
-    at_hour: Annotated[int | None, Meta(description="The hour of the daily reset, local time.", ge=0, le=23)] = None
-    idle_minutes: Annotated[float | None, Meta(description="Minutes without a message.", gt=0)] = None
+    at_hour: Annotated[
+        Annotated[int, Meta(ge=0, le=23)] | None, Meta(description="The hour of the daily reset, local time.")
+    ] = None
+    idle_minutes: Annotated[Annotated[float, Meta(gt=0)] | None, Meta(description="Minutes without a message.")] = None
 
 
 class ResetSection(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,15 +16,38 @@ if TYPE_CHECKING:
 
     from hermes_gateway.lane import Call
     from hermes_host.messages import Message
+    from hermes_host.protocols import CommandEntry
     from hermes_host.records import SessionInfo
 
 __all__ = ["HANDLERS"]
 
+_SUMMARY = 100
+"""Characters of a skill's summary in a list."""
+
 
 async def show_help(call: Call) -> str:
-    """`/help`."""
-    rows = [f"- `/{entry.name}` {entry.summary}" for entry in await call.lane.listing(call)]
+    """`/help [command|skills]`."""
+    asked = call.arguments.lower().strip().removeprefix("/")
+    listing = await call.lane.listing(call, whole=bool(asked))
+    if asked == "skills":
+        return _of_skills(listing.found_later)
+    every = {entry.name: entry for entry in (*listing.own, *listing.host, *listing.found_later)}
+    if asked:
+        name = call.lane.full_name(asked)
+        if name not in every:
+            raise NotFound(f"You have no command /{one_line(asked, 40)}.", remedy="/help lists what there is.")
+        return f"`/{name}` {every[name].summary}"
+    rows = [f"- `/{entry.name}` {entry.summary}" for entry in listing.own]
+    if listing.host:
+        names = ", ".join(f"`/{entry.name}`" for entry in listing.host)
+        rows += ["", f"Also {names}: `/help NAME` says what one does. `/help skills` lists the skills to use by name."]
     return "\n".join([*rows, "", "`//text` sends a message that begins with a slash."])
+
+
+def _of_skills(entries: Sequence[CommandEntry]) -> str:
+    if not entries:
+        return "There are no skills here."
+    return "\n".join(f"- `/{entry.name}` {one_line(entry.summary, _SUMMARY)}" for entry in entries)
 
 
 async def stop(call: Call) -> str:
@@ -347,7 +370,7 @@ HANDLERS: Mapping[str, tuple[Callable[[Call], Awaitable[str]], str]] = {
     "new": (new, "Begin a new conversation."),
     "stop": (stop, "End the running turn."),
     "status": (status, "Show what is going on."),
-    "help": (show_help, "List the commands."),
+    "help": (show_help, "List the commands, or say what one does."),
     "approve": (approve, "Allow what the agent asks for."),
     "deny": (deny, "Refuse what the agent asks for."),
     "queue": (queue, "Say something for after the running turn."),

@@ -37,15 +37,18 @@ def run(host: Host) -> None:
 
     A second Ctrl+C ends it at once; what was not done by then goes on with the next start.
     """
-    from hermes_gateway.logfile import log_to_file
+    from hermes_gateway.logfile import log_to_file, log_to_screen
 
     log_to_file(host)
+    watched = sys.stderr.isatty()
+    if watched:
+        log_to_screen(host)
 
     async def work() -> int:
         from hermes_gateway.service import Service
 
         service = Service(host)
-        return await service.run(ready=lambda: _say_ready(service.snapshot()))
+        return await service.run(ready=lambda: _say_ready(service.snapshot(), watched=watched))
 
     sys.exit(run_async(host, work))
 
@@ -209,15 +212,27 @@ def _home_of(host: Host, user: str) -> Path:
         raise NotFound(f"There is no user {user!r} on this machine.") from error
 
 
-def _say_ready(found: dict[str, Any]) -> None:
+def _say_ready(found: dict[str, Any], *, watched: bool = False) -> None:
+    """Say that it runs; `watched` when what follows is seen as well."""
     where = f" It listens on {found['address']}." if found.get("address") else ""
-    click.echo(f"The gateway runs (process {found['pid']}).{where}", err=True)
+    end = " Ctrl+C ends it." if watched else ""
+    click.echo(f"The gateway runs (process {found['pid']}).{where}{end}", err=True)
     platforms = [part for part in found["parts"] if part["kind"] == "adapter"]
     if not platforms:
         click.echo("No platform is set up yet: `hermes gateway setup`.", err=True)
+    for part in platforms:
+        state, detail = part.get("state", "starting"), part.get("detail", "")
+        if state == "running":
+            click.echo(f"{part['name']} is connected{f' as {detail}' if detail else ''}.", err=True)
+        elif state == "starting":
+            click.echo(f"{part['name']} is connecting …", err=True)
+    _say_troubles(found, err=True)
+
+
+def _say_troubles(found: dict[str, Any], *, err: bool) -> None:
     for part in found["parts"]:
-        if part.get("state") == "failed":
-            click.echo(f"! {part['name']}: {part.get('detail', '')} {part.get('remedy', '')}".rstrip(), err=True)
+        if part.get("state") in ("failed", "waiting"):
+            click.echo(f"! {part['name']}: {part.get('detail', '')} {part.get('remedy', '')}".rstrip(), err=err)
 
 
 def _print_status(found: dict[str, Any], service: str) -> None:
@@ -239,13 +254,14 @@ def _print_status(found: dict[str, Any], service: str) -> None:
             part["kind"],
             part.get("state", "starting"),
             ago(part.get("since", 0), time.time()),
-            f"{part.get('detail', '')} {part.get('remedy', '')}".strip(),
+            part.get("detail", "") if part.get("state", "starting") == "running" else "",
         )
         for part in found["parts"]
         if part["kind"] != "part" or part.get("state") != "running"
     ]
     if rows:
         print_table(("name", "kind", "state", "since", ""), rows)
+        _say_troubles(found, err=False)
     numbers = [f"{found[key]} {word}" for key, word in _NUMBERS.items() if found.get(key)]
     if numbers:
         click.echo(", ".join(numbers) + ".")

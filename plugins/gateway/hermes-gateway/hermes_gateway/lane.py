@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from hermes_host.host import Host
     from hermes_host.protocols import Attachment
 
-__all__ = ["GUESTS", "MEMBERS", "Call", "Lane", "Parsed", "menu", "parse"]
+__all__ = ["GUESTS", "MEMBERS", "Call", "Lane", "Listing", "Parsed", "menu", "parse"]
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +66,17 @@ def parse(update: Inbound) -> Parsed | None:
     if found is None:
         return None
     return Parsed(found[0].partition("@")[0].lower(), found[1])
+
+
+class Listing(NamedTuple):
+    """Commands with their summaries, each list in the order of the names."""
+
+    own: Sequence[CommandEntry]
+    """The gateway's, with the quick commands."""
+    host: Sequence[CommandEntry]
+    """Those plugins declare."""
+    found_later: Sequence[CommandEntry]
+    """Those known at run time alone: skills and the like."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -278,29 +289,40 @@ class Lane:
                     found += msgspec.json.decode(row["body"], type=Inbound).attachments
         return tuple(found)
 
-    async def listing(self, call: Call) -> Sequence[CommandEntry]:
-        """The commands somebody may use, with their summaries."""
-        found = {name: summary for name, (_, summary) in self.handlers.items() if name not in _CANONICAL}
-        if call.standing.role != "guest":
-            for name, summary in await _of_host(self.shared.host, self.place.opened.session(call.key)):
-                found.setdefault(name, summary)
+    async def listing(self, call: Call, *, whole: bool = False) -> Listing:
+        """The commands somebody may use; those known at run time only where `whole`."""
+        host = self.shared.host
+        own = {name: summary for name, (_, summary) in self.handlers.items() if name not in _CANONICAL}
         for name, quick in self.shared.settings.quick_commands.items():
-            found.setdefault(name, f"`{quick.command or quick.target}`")
-        return [
-            CommandEntry(name=name, summary=summary)
-            for name, summary in sorted(found.items())
-            if self.allowed(call.standing, name) and name not in _KEPT_BACK
-        ]
+            own.setdefault(name, f"`{quick.command or quick.target}`")
+        declared: dict[str, str] = {}
+        later: dict[str, str] = {}
+        if call.standing.role != "guest":
+            declared = {item.name: item.spec.summary for item in host.slash_commands if item.name not in own}
+        if whole and declared:
+            held = await self.acquire(call)
+            try:
+                found = await commands(host, held.session)
+            finally:
+                self.place.opened.release(held)
+            later = {item.name: item.spec.summary for item in found if item.name not in {**own, **declared}}
+
+        def allowed(names: Mapping[str, str]) -> Sequence[CommandEntry]:
+            return [
+                CommandEntry(name=name, summary=summary)
+                for name, summary in sorted(names.items())
+                if self.allowed(call.standing, name) and name not in _KEPT_BACK
+            ]
+
+        return Listing(allowed(own), allowed(declared), allowed(later))
+
+    def full_name(self, name: str) -> str:
+        """The name of a command that may have others."""
+        return _CANONICAL.get(name, name)
 
 
 _CANONICAL = {"reset": "new", "q": "queue", "bg": "background", "set-home": "sethome", "commands": "help"}
 """Other names of the gateway's own commands."""
-
-
-async def _of_host(host: Host, session: Session | None) -> Sequence[tuple[str, str]]:
-    if session is None:
-        return [(item.name, item.spec.summary) for item in host.slash_commands]
-    return [(item.name, item.spec.summary) for item in await commands(host, session)]
 
 
 def menu(host: Host) -> Sequence[CommandEntry]:

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
     from hermes_host.host import Host
 
-__all__ = ["follow", "log_to_file"]
+__all__ = ["follow", "log_to_file", "log_to_screen"]
 
 _SIZE, _FILES = 5_000_000, 3
 
 
 class _Redacting(logging.Formatter):
-    def __init__(self, host: Host) -> None:
-        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    def __init__(self, host: Host, form: str, date: str | None = None) -> None:
+        super().__init__(form, date)
         self._redact = host.context("gateway").redact
 
     def format(self, record: logging.LogRecord) -> str:
@@ -36,11 +36,19 @@ def log_to_file(host: Host) -> None:
     path = private_directory(host.home / "logs") / LOG
     path.touch(mode=0o600)
     handler = logging.handlers.RotatingFileHandler(path, maxBytes=_SIZE, backupCount=_FILES, encoding="utf-8")
-    handler.setFormatter(_Redacting(host))
+    handler.setFormatter(_Redacting(host, "%(asctime)s %(levelname)s %(name)s: %(message)s"))
     handler.addFilter(lambda record: record.levelno >= logging.WARNING or record.name.startswith("hermes_"))
     root = logging.getLogger()
     root.addHandler(handler)
     logging.getLogger("hermes_gateway").setLevel(logging.INFO)
+
+
+def log_to_screen(host: Host) -> None:
+    """Show warnings, and records made with `extra={"shown": True}`, to whoever watches the gateway run."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Redacting(host, "%(asctime)s %(message)s", "%H:%M:%S"))
+    handler.addFilter(lambda record: record.levelno >= logging.WARNING or getattr(record, "shown", False))
+    logging.getLogger().addHandler(handler)
 
 
 def follow(file: TextIO) -> Iterator[str]:

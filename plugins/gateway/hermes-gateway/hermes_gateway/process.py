@@ -26,6 +26,8 @@ LOG = "gateway.log"
 STATE_FILE = "gateway_state.json"
 
 _START_SECONDS = 30.0
+_CONNECT_SECONDS = 5.0
+"""How long to wait until it runs, and then until its platforms have connected or failed to."""
 
 
 def snapshot(home: Path) -> dict[str, Any]:
@@ -64,7 +66,7 @@ def start(home: Path, environment: Mapping[str, str]) -> dict[str, Any]:
         )
     finally:
         os.close(descriptor)
-    deadline = time.monotonic() + _START_SECONDS
+    deadline, patience = time.monotonic() + _START_SECONDS, 0.0
     while time.monotonic() < deadline:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(0.05)
@@ -74,7 +76,9 @@ def start(home: Path, environment: Mapping[str, str]) -> dict[str, Any]:
             )
         found = snapshot(home)
         if found["running"] and found["state"] == "running":
-            return found
+            patience = patience or time.monotonic() + _CONNECT_SECONDS
+            if time.monotonic() > patience or not any(map(_is_connecting, found["parts"])):
+                return found
     raise HermesError(f"The gateway is not ready after {_START_SECONDS:.0f} s.", remedy="`hermes gateway logs`")
 
 
@@ -109,6 +113,10 @@ def stop(home: Path, *, force: bool = False, timeout: float = 60.0) -> int:
 def workspace(home: Path) -> Path:
     """Where conversations of a gateway in the background work that no setting puts elsewhere; made if need be."""
     return private_directory(home / "workspace")
+
+
+def _is_connecting(part: Mapping[str, Any]) -> bool:
+    return (part["kind"], part.get("state", "starting")) == ("adapter", "starting")
 
 
 def _last_line(log: Path) -> str:

@@ -121,6 +121,7 @@ class Service:
             await self._stopping.wait()
             self._state = "stopping"
             self._write_state()
+            log.info("ending; running turns get time to finish", extra={"shown": True})
             _notify_manager("STOPPING=1")
             await _end(outside)
         finally:
@@ -290,6 +291,8 @@ class _WatchedInbox:
             self._hold(account)
         self._inner.connected(account, name=name)
         self._greet()
+        as_whom = f" as {name or account}" if name or account else ""
+        log.info("%s is connected%s", self._health.name, as_whom, extra={"shown": True})
         self._health.become("running", name or account)
         self._health.heard = time.time()
         self._changed()

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from typing import TYPE_CHECKING
 
 import click
 
+from hermes_host.cli.application import run_async
 from hermes_host.errors import ConfigError, NotFound
 
 if TYPE_CHECKING:
     from hermes_host.host import Host
+    from hermes_host.protocols import CheckResult
     from hermes_host.registry import Contribution
     from hermes_host.specs import AdapterSpec, SecretSpec
 
 __all__ = ["set_up"]
+
+_CHECK_SECONDS = 20.0
 
 
 def set_up(host: Host, platform: str) -> None:
@@ -35,8 +40,35 @@ def set_up(host: Host, platform: str) -> None:
     missing = host.context("gateway").lacking(chosen)
     if missing:
         raise ConfigError(f"{chosen.name} is not set up: {missing}", remedy=_how(host, chosen))
-    click.echo(f"{chosen.name} is set up. `hermes gateway start` starts the gateway (or `restart`).")
-    click.echo("Then write to it: you get a code, and `hermes pairing approve PLATFORM CODE --owner` lets you in.")
+    if interactive:
+        _check(host, chosen)
+    name = chosen.name
+    click.echo(f"{name} is set up. Now start the gateway (or restart it, where it runs):\n  hermes gateway start")
+    click.echo(f"Then write to it: you get a code, and this lets you in:\n  hermes pairing approve {name} CODE --owner")
+
+
+def _check(host: Host, chosen: Contribution[AdapterSpec]) -> None:
+    """See whether what was given works. Raises `ConfigError` with what is wrong."""
+    checks = [item for item in host.checks if item.plugin == chosen.plugin]
+    if not checks:
+        return
+
+    async def work() -> list[CheckResult]:
+        async with asyncio.timeout(_CHECK_SECONDS):
+            return [found for item in checks for found in await host.target(item, item.spec.target)(context)]
+
+    context = host.context(chosen.plugin)
+    click.echo("Checking …", err=True)
+    try:
+        results = run_async(host, work)
+    except TimeoutError:
+        click.echo(f"! It did not answer in {_CHECK_SECONDS:.0f} s; `hermes doctor` tries again.", err=True)
+        return
+    for result in results:
+        if result.status == "error":
+            raise ConfigError(f"{result.name}: {result.detail}", remedy=result.remedy)
+        mark = "!" if result.status == "warning" else "✓"
+        click.echo(f"{mark} {result.name}: {result.detail} {result.remedy}".rstrip())
 
 
 def _choose(host: Host, adapters: list[Contribution[AdapterSpec]]) -> Contribution[AdapterSpec]:
@@ -51,9 +83,11 @@ def _ask(host: Host, chosen: Contribution[AdapterSpec]) -> None:
     if chosen.spec.url:
         click.echo(f"An account for the agent: {chosen.spec.url}")
     for secret in _secrets(chosen):
-        known = "(set; Enter keeps it)" if host.secrets.get(secret.name) else ""
+        hints = ["not shown"] if secret.sensitive else []
+        hints += ["Enter keeps what is set"] if host.secrets.get(secret.name) else []
+        hint = f" ({', '.join(hints)})" if hints else ""
         value = click.prompt(
-            f"{secret.name}: {secret.summary} {known}".strip(),
+            f"{secret.summary or secret.name}{hint}",
             default="",
             show_default=False,
             hide_input=secret.sensitive,

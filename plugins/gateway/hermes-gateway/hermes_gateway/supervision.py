@@ -35,7 +35,7 @@ class Health(msgspec.Struct, omit_defaults=True):
     name: str
     kind: Literal["adapter", "daemon", "part"]
     state: State = "starting"
-    since: float = 0.0
+    since: float = msgspec.field(default_factory=time.time)
     detail: str = ""
     """What is wrong, or who it is connected as."""
     remedy: str = ""

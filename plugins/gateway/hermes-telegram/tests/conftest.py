@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -138,8 +138,12 @@ class BotApi:
 
     async def until_called(self, method: str, *, times: int) -> None:
         """Wait until a method was called so many times."""
+        await self.until(lambda: len(self.made(method)) >= times)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until a call makes something true."""
         async with self._changed:
-            await asyncio.wait_for(self._changed.wait_for(lambda: len(self.made(method)) >= times), 30)
+            await asyncio.wait_for(self._changed.wait_for(condition), 30)
 
     def texts(self) -> list[str]:
         return [message.get("text", message.get("caption", "")) for message in self.messages.values()]

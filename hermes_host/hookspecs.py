@@ -114,8 +114,9 @@ def hermes_tools(config: Mapping[str, Any]) -> Iterable[ToolSpec]:
 
 @hookspec
 def hermes_tool_sources() -> Iterable[ToolSourceSpec]:
-    """Yield where tools come from that are known only at run time. One that can say when its tools change implements
-    `ChangingToolSource`.
+    """Yield where tools come from that are known only at run time.
+
+    One that can say when its tools change implements `ChangingToolSource`.
 
     Example::
 

@@ -6,6 +6,7 @@ import asyncio
 import importlib.util
 import json
 import os
+import pty
 import re
 import shutil
 import signal
@@ -282,6 +283,44 @@ async def test_an_answer_that_a_crash_cut_off_comes_once_with_a_notice(started: 
     await started.until_shown("waiting for you")
     assert [sum(words in text for text in started.api.texts()) for words in ("All of it.", "restarted")] == [1, 1]
     assert not any("The beginning" in text for text in started.api.texts()), "the new answer took its place"
+
+
+@pytest.mark.parametrize("token", ["123:wrong", TELEGRAM.TOKEN])
+async def test_a_token_typed_into_setup_is_hidden_and_tried(machine: Machine, token: str):
+    controller, terminal = pty.openpty()
+    arguments = (*HERMES, "gateway", "setup", "telegram")
+    process = await asyncio.create_subprocess_exec(
+        *arguments, env=machine.environment, stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True
+    )
+    os.close(terminal)
+    said = await asyncio.to_thread(read_until, controller, "not shown):")
+    os.write(controller, f"{token}\n".encode())
+    said += await asyncio.to_thread(read_until, controller, "")
+    code = await process.wait()
+    os.close(controller)
+    assert token not in said
+    if token == machine.api.token:
+        assert code == 0, said
+        assert "the bot is @hermes_test_bot" in said
+        assert "hermes pairing approve telegram CODE --owner" in said
+    else:
+        assert code == 1
+        assert "Telegram does not know the bot's token" in said
+        assert "is set up" not in said
+
+
+def read_until(descriptor: int, words: str) -> str:
+    """Read what a terminal shows until these words, or to its end."""
+    said = b""
+    while not words or words.encode() not in said:
+        try:
+            piece = os.read(descriptor, 4096)
+        except OSError:  # the other end is closed
+            break
+        if not piece:
+            break
+        said += piece
+    return said.decode()
 
 
 async def test_a_wrong_token_is_named_at_the_start(machine: Machine):

@@ -32,8 +32,8 @@ def slash(home: Path) -> Callable[..., Any]:
     """Use the slash command as a front end does."""
 
     async def slash(arguments: str = "", plugins: tuple[str, ...] = ("accounting",)) -> str:
-        from hermes_host.slash import find, run
         from hermes_host.frontends import SlashCall
+        from hermes_host.slash import find, run
 
         async with StandInHost(home, plugins=["insights", *plugins]) as host:
             host.script()

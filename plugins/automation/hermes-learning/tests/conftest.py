@@ -154,7 +154,7 @@ class World:
         """End it without any of the things that are done at an end, as far as one process can."""
         host, self.host = self.host, None
         await host.background.aclose()
-        for session in list(host._sessions):
+        for session in list(host._sessions.values()):
             session._writer.close()
         host._sessions.clear()
         await host.aclose()

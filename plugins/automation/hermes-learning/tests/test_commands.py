@@ -11,8 +11,8 @@ from click.testing import CliRunner
 from hermes_learning.commands import learning
 
 from hermes_host.cli.application import Application
-from hermes_host.slash import find, run
 from hermes_host.frontends import SlashCall
+from hermes_host.slash import find, run
 
 
 @pytest.fixture

@@ -164,9 +164,9 @@ async def test_leaving_waits_for_a_review_that_is_under_way_and_makes_no_second_
 
 
 async def test_compressing_has_the_conversation_reviewed_and_the_prompt_made_anew(world, kit):
-    from hermes_host.slash import find, run
     from hermes_host.frontends import SlashCall
     from hermes_host.messages import Text, ToolResult, assistant_message, tool_message, user_message
+    from hermes_host.slash import find, run
 
     await world.open("compress")
     await world.say("Hello.")

@@ -63,8 +63,8 @@ def slash() -> Callable[..., Awaitable[str]]:
     """Use a slash command as a front end does."""
 
     async def slash(host: StandInHost, session: Any, text: str) -> str:
-        from hermes_host.slash import find, run
         from hermes_host.frontends import SlashCall, split_slash_command
+        from hermes_host.slash import find, run
 
         split = split_slash_command(text)
         assert split is not None

@@ -12,9 +12,9 @@ from hermes_approvals.commands import approvals
 from hermes_approvals.rehearsal import rehearse
 
 from hermes_host.cli.application import Application
-from hermes_host.slash import run as run_slash
 from hermes_host.errors import HermesError, NotFound
 from hermes_host.frontends import SlashCall
+from hermes_host.slash import run as run_slash
 from hermes_host.testing import StandInHost
 
 

@@ -41,7 +41,7 @@ class Package(MetaPathFinder, Loader):
     def load(self, module: str = "") -> ModuleType:
         """Import the package, or a module of it. Raises `PluginError` with what is missing."""
         if self not in sys.meta_path:
-            sys.meta_path.append(self)
+            sys.meta_path.insert(0, self)  # before the one that would read the files, and compiled ones, by itself
         try:
             return importlib.import_module(f"{self.name}.{module}" if module else self.name)
         except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-"""How many updates a second are taken in and on disk, a third of which come a second time, against a commit for each."""
+"""How many updates a second are taken in and on disk, a third of which come twice, against a commit for each."""
 
 from __future__ import annotations
 

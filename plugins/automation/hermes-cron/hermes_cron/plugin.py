@@ -43,6 +43,7 @@ def hermes_tools() -> Iterable[ToolSpec]:
         "the user the meaning and the next run that come back.",
         parameters="hermes_cron.tool:CronjobArguments",
         target="hermes_cron.tool:cronjob",
+        available="hermes_cron.availability:nothing_runs_jobs",
         assess="hermes_cron.tool:assess",
         effects=frozenset({"write", "send"}),
         toolset="cronjob",

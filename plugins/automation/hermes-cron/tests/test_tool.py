@@ -31,6 +31,7 @@ class Talk:
 
     def __init__(self, world: Any, **options: Any) -> None:
         self.world, self.options = world, options
+        (world.host.home / "cron").mkdir(parents=True, exist_ok=True)  # jobs were used here: the tool is there
 
     async def call(self, *calls: Any, provenance: str = "owner") -> tuple[Any, str]:
         """Say something; gives the last call's result and its text."""
@@ -40,6 +41,17 @@ class Talk:
         results = [part for message in session.messages if message.role == "tool" for part in message.parts]
         await session.close()
         return results[-1], text_of(results[-1].content)
+
+
+async def test_the_tool_costs_nobody_words_who_never_used_jobs(world: Any) -> None:
+    session = await world.host.start()
+    assert "cronjob" not in [tool.name for tool in session.tools()]
+    await session.close()
+    world.host.home.mkdir(exist_ok=True)
+    (world.host.home / "gateway.db").touch()
+    session = await world.host.start()
+    assert "cronjob" in [tool.name for tool in session.tools()]
+    await session.close()
 
 
 CHAT = Chat(platform="testing", address="testing:5", user="testing:u1", role="owner")

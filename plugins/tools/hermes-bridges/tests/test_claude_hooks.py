@@ -317,22 +317,22 @@ def test_answers_can_only_make_things_stricter():
     ("tool", "arguments", "expected"),
     [
         ("terminal", {"command": "ls"}, ("Bash", {"command": "ls"})),
-        ("read_file", {"path": "a/../b"}, ("Read", {"file_path": "/work/b"})),
+        ("read_file", {"path": "a/../b"}, ("Read", {"file_path": "/project/b"})),
         ("patch", {"path": "x", "old_string": "1", "new_string": "2"},
-         ("Edit", {"file_path": "/work/x", "old_string": "1", "new_string": "2"})),
+         ("Edit", {"file_path": "/project/x", "old_string": "1", "new_string": "2"})),
         ("search_files", {"pattern": "x", "target": "files"}, ("Glob", {"pattern": "x"})),
         ("web_extract", {"urls": ["https://x"]}, ("WebFetch", {"url": "https://x", "urls": ["https://x"]})),
         ("something", {"a": 1}, ("something", {"a": 1})),
     ],
 )  # fmt: skip
 def test_tools_have_the_names_and_arguments_hooks_know(tool, arguments, expected):
-    assert known_as(tool, arguments, "/work")[0] == expected
+    assert known_as(tool, arguments, "/project")[0] == expected
 
 
 def test_a_patch_of_several_files_is_an_edit_of_each():
     text = "*** Begin Patch\n*** Update File: a.py\n@@\n-1\n+2\n*** Add File: b/c.py\n+3\n*** End Patch"
-    found = known_as("patch", {"mode": "patch", "patch": text}, "/work")
-    assert [arguments["file_path"] for _, arguments in found] == ["/work/a.py", "/work/b/c.py"]
+    found = known_as("patch", {"mode": "patch", "patch": text}, "/project")
+    assert [arguments["file_path"] for _, arguments in found] == ["/project/a.py", "/project/b/c.py"]
 
 
 def test_an_mcp_tool_fits_whichever_way_its_name_is_read():

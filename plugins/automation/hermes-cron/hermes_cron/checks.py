@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from hermes_cron.jobs import CronJobs
 from hermes_cron.protocol import Jobs
+from hermes_host.cli.listing import count
 from hermes_host.errors import HermesError
 from hermes_host.protocols import CheckResult
 
@@ -35,5 +36,5 @@ async def jobs_fare(context: PluginContext) -> Iterable[CheckResult]:
     if status.failed_lately or status.undelivered:
         detail = f"{status.failed_lately} runs failed and {status.undelivered} answers were not delivered in a day."
         found.append(CheckResult(name="cron", status="warning", detail=detail, remedy="See `hermes cron history`."))
-    detail = f"{status.active} active jobs; times are in {zone}. {status.detail}"
+    detail = f"{count(status.active, 'active job')}; times are in {zone}. {status.detail}"
     return found or [CheckResult(name="cron", status="ok", detail=detail)]

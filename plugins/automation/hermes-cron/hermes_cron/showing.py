@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hermes_cron.views import delivery_word, iso
-from hermes_host.cli.listing import moment, print_table
+from hermes_host.cli.listing import count, moment, print_table
 from hermes_host.visible import one_line, visible
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def print_status(status: Status) -> None:
     click.echo(status.detail)
     if status.remedy:
         click.echo(status.remedy)
-    click.echo(f"{status.active} active jobs, {status.paused} paused, {status.running} running.")
+    click.echo(f"{count(status.active, 'active job')}, {status.paused} paused, {status.running} running.")
     if status.next_due is not None:
         click.echo(f"Next: {one_line(status.next_job, 60)}, {moment(status.next_due)}.")
     if status.failed_lately or status.undelivered:

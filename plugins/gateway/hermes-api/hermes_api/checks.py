@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from hermes_api.keys import Keys, main_key
 from hermes_api.settings import ApiSettings
+from hermes_host.cli.listing import count
 from hermes_host.errors import ConfigError
 from hermes_host.protocols.checks import CheckResult
 
@@ -32,7 +33,7 @@ async def check(context: PluginContext) -> Iterable[CheckResult]:
         CheckResult(
             name="api",
             status="ok",
-            detail=f"{len(keys) + bool(main)} keys, {len(powerful)} named ones may do everything.",
+            detail=f"{count(len(keys) + bool(main), 'key')}, {len(powerful)} named ones may do everything.",
         )
     ]
     if "*" in context.section(ApiSettings).cors_origins:

@@ -10,7 +10,7 @@ import click
 from hermes_api.keys import SCOPES, Keys, main_key
 from hermes_api.settings import ApiSettings
 from hermes_host.cli.application import pass_host
-from hermes_host.cli.listing import json_option, print_json, print_table
+from hermes_host.cli.listing import count, json_option, print_json, print_table
 from hermes_host.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ def status(host: Host, as_json: bool) -> None:
         print_json(found)
         return
     if found["running"]:
-        click.echo(f"The API answers at {found['url']} as the model {found['model']!r}, for {found['keys']} keys.")
+        keys = count(found["keys"], "key")
+        click.echo(f"The API answers at {found['url']} as the model {found['model']!r}, for {keys}.")
     elif not found["keys"]:
         click.echo(problem or "The API is off: it has no key. `hermes api key create NAME`")
     else:

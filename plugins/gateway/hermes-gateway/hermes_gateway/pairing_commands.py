@@ -47,7 +47,7 @@ def list_(host: Host, as_json: bool) -> None:
     now = time.time()
     if let_in:
         print_table(
-            ("PLATFORM", "ID", "ROLE", "NAME", "SINCE"),
+            ("platform", "id", "role", "name", "since"),
             [
                 (one.platform, one.user, one.role or "linked", one_line(one.name, 30), ago(one.since, now))
                 for one in let_in
@@ -56,7 +56,7 @@ def list_(host: Host, as_json: bool) -> None:
     if waiting:
         click.echo("\nWaiting:" if let_in else "Waiting:")
         print_table(
-            ("PLATFORM", "ID", "NAME", "ASKED"),
+            ("platform", "id", "name", "asked"),
             [(one.platform, one.user, one_line(one.name, 30), ago(one.made, now)) for one in waiting],
         )
     if not (let_in or waiting):

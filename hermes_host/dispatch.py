@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import os
 import threading
 from contextlib import suppress
 from queue import SimpleQueue
@@ -79,6 +80,9 @@ async def _in_daemon_thread(function: Callable[[], Any]) -> Any:
 _MOST_IDLE = 4
 _idle: list[SimpleQueue[Callable[[], None]]] = []
 """The queues of threads that wait for work: starting one takes longer than most hooks. The last takes the next."""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_idle.clear)  # the threads stay behind in the parent
 
 
 def _serve(queue: SimpleQueue[Callable[[], None]]) -> None:

@@ -7,6 +7,7 @@ that runs while turns run notices within two seconds, finds the plugin on the lo
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import threading
 from typing import TYPE_CHECKING
@@ -24,6 +25,8 @@ LIMIT = 1.0
 
 _watched: dict[asyncio.AbstractEventLoop, set[LoopWatch]] = {}
 _lock = threading.Lock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_watched.clear)  # the threads stay behind in the parent
 
 
 class LoopWatch:

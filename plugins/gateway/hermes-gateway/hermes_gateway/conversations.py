@@ -44,7 +44,7 @@ _YES_OR_NO = frozenset({"yes", "y", "yeah", "ok", "okay", "sure", "go", "allow",
 
 
 class Conversations:
-    """See `hermes_gateway.parts.Conversations`."""
+    """Everything that comes in, and the turns it starts."""
 
     def __init__(
         self,

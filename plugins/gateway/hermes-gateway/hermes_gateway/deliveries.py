@@ -55,7 +55,7 @@ UNKNOWN = (
 
 
 class Deliveries:
-    """See `hermes_gateway.parts.Deliveries`."""
+    """Everything that goes out. Messages are rows before they are sent; each chat's are sent in order."""
 
     def __init__(self, host: Host, database: Database, adapters: Adapters, settings: Settings) -> None:
         self.rows = Rows(database)
@@ -86,7 +86,11 @@ class Deliveries:
         silent: bool = False,
         subject: str = "",
     ) -> Sequence[int]:
-        """Put a message of any length into the outbox, within the caller's transaction. See `parts.Deliveries`."""
+        """Put a message of any length into the outbox, within the caller's transaction.
+
+        Gives the ids of the messages it becomes. A `key` that is there already takes nothing and gives those of the
+        first time. `instead_of` is edited into the first of them.
+        """
         return self.rows.add(
             connection,
             to,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["LOG", "snapshot", "start", "stop", "workspace"]
+__all__ = ["LOG", "STATE_FILE", "snapshot", "start", "stop", "workspace"]
 
 LOG = "gateway.log"
 STATE_FILE = "gateway_state.json"

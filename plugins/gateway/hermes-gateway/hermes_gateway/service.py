@@ -26,25 +26,24 @@ from hermes_gateway.deliveries import Deliveries
 from hermes_gateway.lane import menu
 from hermes_gateway.ownership import Ownership, hold_account
 from hermes_gateway.parts import WebServer
+from hermes_gateway.process import STATE_FILE
 from hermes_gateway.server_settings import ServerSettings
 from hermes_gateway.settings import Settings
 from hermes_gateway.supervision import Health, keep_running
-from hermes_host.errors import HermesError
+from hermes_host.config.files import write_private
+from hermes_host.errors import ConfigError, HermesError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
-    from pathlib import Path
 
     from hermes_gateway.web import Server
     from hermes_host.host import Host
     from hermes_host.protocols import Adapter, Inbound, Inbox, Place
     from hermes_host.specs import AdapterSpec
 
-__all__ = ["STATE_FILE", "Service"]
+__all__ = ["Service"]
 
 log = logging.getLogger(__name__)
-
-STATE_FILE = "gateway_state.json"
 
 _LAG = 1.0
 """Seconds between two looks at how late the event loop is."""
@@ -266,7 +265,9 @@ class Service:
         return self._context.section(ServerSettings, "server").metrics
 
     def _write_state(self) -> None:
-        _write_private(self._host.home / STATE_FILE, json.dumps(self.snapshot()).encode())
+        # A disk that refuses must not end what still works.
+        with contextlib.suppress(ConfigError):
+            write_private(self._host.home / STATE_FILE, json.dumps(self.snapshot()))
 
 
 class _WatchedInbox:
@@ -328,12 +329,3 @@ def _notify_manager(text: str) -> None:
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
             sender.connect(address.replace("@", "\0", 1) if address.startswith("@") else address)
             sender.send(text.encode())
-
-
-def _write_private(path: Path, data: bytes) -> None:
-    with contextlib.suppress(OSError):
-        new = path.with_name(f"{path.name}.new")
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-        new.replace(path)
